@@ -1,0 +1,239 @@
+"""What happens to a charger (events), and what is to be done about it (effects): all that crosses the core's border."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ocpp_gateway.charger.records import Record
+from ocpp_gateway.registers.snapshot import ChargerIdentity, ChargerSnapshot
+
+
+class RegistrationStatus(StrEnum):
+    """OCPP 1.6 §7.41."""
+
+    ACCEPTED = "Accepted"
+    PENDING = "Pending"
+    REJECTED = "Rejected"
+
+
+class Failure(StrEnum):
+    """Why a request got no usable answer."""
+
+    OFFLINE = "offline"  # no connection, or it was lost before the answer
+    TIMEOUT = "timeout"  # no answer within MessageTimeout
+    ERROR = "error"      # a CALLERROR, or an answer that cannot be used
+
+
+class CommandKind(StrEnum):
+    """What a charger can be told; more kinds come with chargers that have more registers."""
+
+    LIMIT = "limit"  # value: W; connector 0 is the station
+
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """The charger is connected and said what it is. Every limit is written again after this."""
+
+    identity: ChargerIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost:
+    """The charger cannot be reached, or stopped answering. `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """A poll cycle is complete."""
+
+    snapshot: ChargerSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUp:
+    """The central system answered BootNotification, or the connection came back (`booted` False).
+
+    A Rejected registration is no session: none of these arrives.
+    """
+
+    registration: RegistrationStatus
+    interval_s: int
+    booted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDown:
+    """The connection to the central system is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The UTC time of this boot's monotonic zero became known (ISO 8601)."""
+
+    boot_id: str
+    utc_at_zero: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallReceived:
+    """The central system asks. The payload passed its schema."""
+
+    call_id: str
+    action: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A volatile request of ours (`Call`) was answered."""
+
+    request_id: int
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A volatile request of ours got no usable answer."""
+
+    request_id: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An outbox row was answered. The row is done once the effects of this event are committed."""
+
+    seq: int
+    action: str
+    local_id: str | None
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryGivenUp:
+    """An outbox row used up its attempts. It becomes a dead letter: kept, shown, resendable."""
+
+    seq: int
+    action: str
+    local_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandConfirmed:
+    """The charger took a command; for a limit, the register was read back with this value."""
+
+    kind: CommandKind
+    connector_id: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRefused:
+    """The charger refused a command, or its register reads differently after the write. `reason` is for people."""
+
+    kind: CommandKind
+    connector_id: int
+    value: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineReached:
+    """The moment that `ChargerCore.next_deadline` named has come."""
+
+
+Event = (
+    LinkUp
+    | LinkLost
+    | SnapshotTaken
+    | SessionUp
+    | SessionDown
+    | ClockSet
+    | CallReceived
+    | Answered
+    | Failed
+    | Delivered
+    | DeliveryGivenUp
+    | CommandConfirmed
+    | CommandRefused
+    | DeadlineReached
+)
+
+
+# ---------------------------------------------------------------- effects, in the order in which they act
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Keep this. All records of one event, outbox rows included, go to disk in one commit before anything else acts."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer a CALL with a CALLRESULT."""
+
+    call_id: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyError:
+    """Answer a CALL with a CALLERROR; `code` is one of J Table 7, in the specification's spelling."""
+
+    call_id: str
+    code: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Ask the central system now, or not at all (Authorize, StatusNotification, Heartbeat).
+
+    Calls leave in the order of their effects. The answer comes back as `Answered` or `Failed` with `request_id`.
+    """
+
+    request_id: int
+    action: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Tell the charger. The newest value per (kind, connector) counts; commands of one event act in their order."""
+
+    kind: CommandKind
+    connector_id: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """Who we are to the central system: the BootNotification payload. A changed one is announced by a new boot."""
+
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Reset: this charger's tasks start anew, the central system sees a boot. The hardware is not restarted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An operator must know. `event` is a fixed name, `fields` say which and how much; ends with `cleared`."""
+
+    event: str
+    fields: dict[str, Any]
+    cleared: bool = False
+
+
+Effect = Persist | Reply | ReplyError | Call | Command | Boot | Restart | Alarm

@@ -1,0 +1,163 @@
+"""What the core asks the store to keep, and gets back after a restart. Each record replaces the one with its key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ocpp_gateway.instant import Instant
+from ocpp_gateway.registers.snapshot import ChargerIdentity
+
+MAIN = "main"
+"""The name of the one central system; rows are keyed by it so that there can be more."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRecord:
+    """A connector's virtual meter and what it was fed from (conformance M-31, M-32).
+
+    `total_wh` never falls. `register_wh` and `charging_s` are the charger's session counters as last taken in;
+    None before the first reading.
+    """
+
+    connector_id: int
+    total_wh: int = 0
+    register_wh: int | None = None
+    charging_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityRecord:
+    """What ChangeAvailability set, for connector 0 (the station) or one connector (conformance S-14, R-28)."""
+
+    connector_id: int
+    operative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRecord:
+    """A configuration key changed by the central system; kept over the file's value."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRecord:
+    """The charger's identity as last read, to boot with while the charger is away."""
+
+    identity: ChargerIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRecord:
+    """An installed charging profile. `payload` is OCPP's csChargingProfiles as received, limits as JSON numbers.
+
+    Keyed by (connector_id, charging_profile_id). `local_id` binds a TxProfile to its transaction.
+    """
+
+    connector_id: int
+    charging_profile_id: int
+    payload: dict[str, Any]
+    local_id: str | None
+    installed_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRemoved:
+    """That profile is gone."""
+
+    connector_id: int
+    charging_profile_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRecord:
+    """A transaction from StartTransaction to the last answer; keyed by `local_id`, our own UUID.
+
+    `transaction_ids` holds what each central system calls it, by that system's name; 0 and negative are legal
+    (E 3.54), so absence is a missing entry. Meter values are of the virtual meter, in Wh.
+    `last_meter_wh`/`last_sample_at` are the last evidence of this transaction: what a Stop(PowerLoss) reports.
+    `open` is False once the StopTransaction row exists.
+    """
+
+    local_id: str
+    connector_id: int
+    id_tag: str
+    meter_start_wh: int
+    started_at: Instant
+    last_meter_wh: int
+    last_sample_at: Instant
+    serial_number: str | None = None
+    parent_id_tag: str | None = None
+    transaction_ids: dict[str, str] = field(default_factory=dict)
+    charging_seen: bool = False
+    deauthorized: bool = False
+    stopped_at: Instant | None = None
+    meter_stop_wh: int | None = None
+    stop_reason: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it still runs."""
+        return self.stopped_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRecord:
+    """A transaction-related message to deliver, in order, at least once, to one central system.
+
+    `payload` is complete but for `transactionId`, which delivery fills in from the transaction with `local_id`.
+    Stamps in it may be markers of a moment whose UTC time is not known yet (`Instant.stamp`).
+    `message_id` is the OCPP-J unique id, made with the row: every repeat on a lost connection carries it.
+    """
+
+    message_id: str
+    action: str
+    payload: dict[str, Any]
+    created_at: Instant
+    local_id: str | None = None
+    central_system: str = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxDone:
+    """That message was answered (or given up, when `dead`): its row leaves the queue, and stays in the ledger."""
+
+    seq: int
+    dead: bool = False
+    answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StampsResolved:
+    """The UTC time of a boot's monotonic zero became known: stamps of that boot are filled in."""
+
+    boot_id: str
+    utc_at_zero: str
+
+
+Record = (
+    MeterRecord
+    | AvailabilityRecord
+    | ConfigurationRecord
+    | IdentityRecord
+    | ProfileRecord
+    | ProfileRemoved
+    | TransactionRecord
+    | OutboxRecord
+    | OutboxDone
+    | StampsResolved
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCharger:
+    """All that the store knows of one charge point when the gateway starts."""
+
+    identity: ChargerIdentity | None = None
+    configuration: dict[str, str] = field(default_factory=dict)
+    meters: tuple[MeterRecord, ...] = ()
+    availability: tuple[AvailabilityRecord, ...] = ()
+    profiles: tuple[ProfileRecord, ...] = ()
+    open_transactions: tuple[TransactionRecord, ...] = ()

@@ -1,0 +1,62 @@
+"""A moment, as well as it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A moment on this boot's monotonic clock, with its UTC time when one is known.
+
+    `monotonic_s` orders and measures; `utc` stamps. A machine without a clock battery may know no UTC time
+    until the central system told it: `utc` is None then, and the stamp is repaired at the first
+    synchronisation (conformance B-13: a timestamp is never invented, and never dropped).
+    """
+
+    utc: datetime | None
+    boot_id: str
+    monotonic_s: float
+
+    def stamp(self) -> str:
+        """The UTC time as OCPP writes it, to the millisecond; or a marker that `resolve_stamp` can read.
+
+        Source: OCPP 1.6 §3.14 (T-21: UTC with `Z`).
+        """
+        if self.utc is None:
+            return f"@{self.boot_id}@{self.monotonic_s:.3f}"
+        return format_utc(self.utc)
+
+    def plus(self, seconds: float) -> Instant:
+        """The moment that many seconds later (earlier when negative) on the same clock."""
+        utc = None if self.utc is None else self.utc + timedelta(seconds=seconds)
+        return Instant(utc, self.boot_id, self.monotonic_s + seconds)
+
+    def resolved(self, *, boot_id: str, utc_at_zero: datetime) -> Instant:
+        """This moment with its UTC time filled in, if it was unknown and of that boot."""
+        if self.utc is not None or self.boot_id != boot_id:
+            return self
+        return Instant(utc_at_zero + timedelta(seconds=self.monotonic_s), self.boot_id, self.monotonic_s)
+
+
+def format_utc(moment: datetime) -> str:
+    """An aware time as ISO 8601 in UTC with milliseconds and `Z`, the one form this gateway sends."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def parse_utc(text: str) -> datetime:
+    """The moment an ISO 8601 text names; a text without an offset is taken as UTC (conformance T-21).
+
+    Raises ValueError on anything else.
+    """
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def resolve_stamp(stamp: str, *, boot_id: str, utc_at_zero: datetime) -> str:
+    """A stamp made by `Instant.stamp` with its UTC time filled in, if it lacks one and is of that boot."""
+    prefix = f"@{boot_id}@"
+    if not stamp.startswith(prefix):
+        return stamp
+    return format_utc(utc_at_zero + timedelta(seconds=float(stamp.removeprefix(prefix))))

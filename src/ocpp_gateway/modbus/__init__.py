@@ -1,0 +1,1 @@
+"""The charger's side of the wire: one Modbus TCP connection per charger."""

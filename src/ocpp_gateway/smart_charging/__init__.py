@@ -1,0 +1,1 @@
+"""Charging profiles, the limit in force, and the register value it becomes. Pure."""

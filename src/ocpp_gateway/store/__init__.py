@@ -1,0 +1,1 @@
+"""What survives a power cut: transactions, meters, the outbox, configuration and profiles."""
