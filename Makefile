@@ -1,0 +1,72 @@
+# From nothing but Python >= 3.11: `make demo`, `make test`. Everything is installed into $(VENV), nowhere else.
+#
+#   make demo DEMO_ARGS="--for 30"      make test PYTEST_ARGS="-k meter"
+#   make test PYTHON=python3.13 VENV=.venv-3.13
+#   make lock LOCK_ARGS=--upgrade       newer versions of everything; plain `make lock` keeps the pins it can
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+LOCK_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP_INSTALL_PACKAGE := $(PIP) install --no-build-isolation --no-deps --editable .
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header $(LOCK_ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo    a simulated charger, the gateway and a test central system, on this machine'
+	@echo 'make test    the whole test suite'
+	@echo 'make check   ruff, mypy --strict, the import-direction test, hadolint'
+	@echo 'make bench   what a poll and a message cost'
+	@echo 'make lock    the lock files in requirements/, made again from pyproject.toml'
+	@echo 'make clean   removes $(VENV) and all caches'
+
+demo: $(VENV)/.runtime
+	@$(BIN)/ocpp-gateway demo $(DEMO_ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/unit/test_architecture.py
+	$(BIN)/hadolint Dockerfile
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+# The stamps say what $(VENV) holds. The second depends on the first, so that pip never runs twice at once under `make -j`.
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "ocpp-gateway needs Python 3.11 or newer, and $(PYTHON) is not; name another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/pip || { echo 'Installing into $(VENV), once'; $(PYTHON) -m venv --clear $(VENV); }
+	@$(PIP) install --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@$(PIP_INSTALL_PACKAGE)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# dev.txt holds all of the other two, at the same versions.
+lock: $(VENV)/.runtime
+	@$(PIP) install 'uv>=0.13'
+	$(UV_COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(UV_COMPILE) --group build --constraint requirements/runtime.txt --output-file requirements/build.txt
+	$(UV_COMPILE) pyproject.toml --group dev --constraint requirements/runtime.txt --constraint requirements/build.txt \
+		--output-file requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
