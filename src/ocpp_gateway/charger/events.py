@@ -23,7 +23,7 @@ class Failure(StrEnum):
 
     OFFLINE = "offline"  # no connection, or it was lost before the answer
     TIMEOUT = "timeout"  # no answer within MessageTimeout
-    ERROR = "error"      # a CALLERROR, or an answer that cannot be used
+    ERROR = "error"  # a CALLERROR, or an answer that cannot be used
 
 
 class CommandKind(StrEnum):
@@ -108,12 +108,13 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An outbox row was answered. The row is done once the effects of this event are committed."""
+    """An outbox row was answered, after that many transmissions. It is done once this event's effects are committed."""
 
     seq: int
     action: str
     local_id: str | None
     payload: dict[str, Any]
+    transmissions: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,14 @@ class AvailabilityRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class GateRecord:
+    """Whether our stop or refusal holds a connector at 0 W, until the car leaves or somebody is authorised."""
+
+    connector_id: int
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigurationRecord:
     """A configuration key changed by the central system; kept over the file's value."""
 
@@ -78,6 +86,7 @@ class TransactionRecord:
     `transaction_ids` holds what each central system calls it, by that system's name; 0 and negative are legal
     (E 3.54), so absence is a missing entry. Meter values are of the virtual meter, in Wh.
     `last_meter_wh`/`last_sample_at` are the last evidence of this transaction: what a Stop(PowerLoss) reports.
+    `standing_tag` is what the charger's tag register held while it ran, so that another card shows after a restart.
     `open` is False once the StopTransaction row exists.
     """
 
@@ -90,6 +99,7 @@ class TransactionRecord:
     last_sample_at: Instant
     serial_number: str | None = None
     parent_id_tag: str | None = None
+    standing_tag: str | None = None
     transaction_ids: dict[str, str] = field(default_factory=dict)
     charging_seen: bool = False
     deauthorized: bool = False
@@ -101,6 +111,15 @@ class TransactionRecord:
     def open(self) -> bool:
         """Whether it still runs."""
         return self.stopped_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionIdRecord:
+    """What a central system calls a transaction, by its StartTransaction.conf; it may be over by then."""
+
+    local_id: str
+    transaction_id: str
+    central_system: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +146,7 @@ class OutboxDone:
     seq: int
     dead: bool = False
     answer: dict[str, Any] | None = None
+    answered_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +160,13 @@ class StampsResolved:
 Record = (
     MeterRecord
     | AvailabilityRecord
+    | GateRecord
     | ConfigurationRecord
     | IdentityRecord
     | ProfileRecord
     | ProfileRemoved
     | TransactionRecord
+    | TransactionIdRecord
     | OutboxRecord
     | OutboxDone
     | StampsResolved
@@ -159,5 +181,6 @@ class StoredCharger:
     configuration: dict[str, str] = field(default_factory=dict)
     meters: tuple[MeterRecord, ...] = ()
     availability: tuple[AvailabilityRecord, ...] = ()
+    gates: tuple[GateRecord, ...] = ()
     profiles: tuple[ProfileRecord, ...] = ()
     open_transactions: tuple[TransactionRecord, ...] = ()

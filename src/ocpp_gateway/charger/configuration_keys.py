@@ -1,0 +1,140 @@
+"""Every OCPP configuration key of this charge point, declared once: type, access, default, bounds, meaning.
+
+GetConfiguration, ChangeConfiguration, `check` and docs/reference.md all read this table.
+Source: OCPP 1.6 §9; conformance section 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ocpp_gateway.charger.measurands import DEFAULT_MEASURANDS, SUPPORTED_MEASURANDS
+
+LARGEST_INTEGER = 2**31 - 1
+
+Normalise = Callable[[str], str | None]
+"""Gives the form in which a value is kept, or None when the value is refused."""
+
+
+class Access(StrEnum):
+    """Who may change a key: the central system, or nobody."""
+
+    READ_WRITE = "RW"
+    READ_ONLY = "R"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationKey:
+    """One key. `default` is what holds until the file or the central system says otherwise."""
+
+    name: str
+    type: str
+    default: str
+    meaning: str
+    access: Access = Access.READ_WRITE
+    normalise: Normalise = str
+
+
+def boolean(text: str) -> str | None:
+    """`true` or `false`, any case in, lower case out (C-10)."""
+    lowered = text.strip().lower()
+    return lowered if lowered in {"true", "false"} else None
+
+
+def integer(minimum: int = 0, maximum: int = LARGEST_INTEGER) -> Normalise:
+    """A plain decimal integer within bounds: no sign, no decimals, no leading zeros (C-10)."""
+
+    def normalise(text: str) -> str | None:
+        digits = text.strip()
+        if not (digits.isascii() and digits.isdigit()) or (len(digits) > 1 and digits[0] == "0"):
+            return None
+        return digits if len(digits) <= 10 and minimum <= int(digits) <= maximum else None
+
+    return normalise
+
+
+def measurands(longest: int) -> Normalise:
+    """A comma-separated list of supported measurands without repeats (C-11, M-09: one wrong item refuses all)."""
+
+    def normalise(text: str) -> str | None:
+        if not text.strip():
+            return ""
+        items = [item.strip() for item in text.split(",")]
+        fits = len(items) <= longest and len(set(items)) == len(items) and all(i in SUPPORTED_MEASURANDS for i in items)
+        return ",".join(items) if fits else None
+
+    return normalise
+
+
+_ROTATIONS = frozenset({"NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR"})
+
+
+def phase_rotation(text: str) -> str | None:
+    """A list of `connector.rotation` items, such as `0.RST,1.RST` (§9.1.7)."""
+    items = [item.strip() for item in text.split(",")]
+    for item in items:
+        connector, dot, rotation = item.partition(".")
+        if not dot or not connector.isdigit() or rotation not in _ROTATIONS:
+            return None
+    return ",".join(items)
+
+
+def _flag(name: str, default: str, meaning: str, access: Access = Access.READ_WRITE) -> ConfigurationKey:
+    return ConfigurationKey(name, "boolean", default, meaning, access, boolean)
+
+
+def _count(name: str, default: int, meaning: str, *, unit: str = "", minimum: int = 0) -> ConfigurationKey:
+    kind = f"integer, {unit}" if unit else "integer"
+    return ConfigurationKey(name, kind, str(default), meaning, Access.READ_WRITE, integer(minimum))
+
+
+def _fixed(name: str, kind: str, value: str, meaning: str) -> ConfigurationKey:
+    return ConfigurationKey(name, kind, value, meaning, Access.READ_ONLY)
+
+
+def _measurand_list(name: str, default: str, longest: int, meaning: str) -> tuple[ConfigurationKey, ConfigurationKey]:
+    return (
+        ConfigurationKey(name, "list", default, meaning, Access.READ_WRITE, measurands(longest)),
+        _fixed(f"{name}MaxLength", "integer", str(longest), f"most items in {name}"),
+    )
+
+
+_EVERY = len(SUPPORTED_MEASURANDS)
+
+_DECLARED: tuple[ConfigurationKey, ...] = (
+    _flag("AllowOfflineTxForUnknownId", "false", "accept unknown id tags while the central system is away"),
+    _flag("AuthorizeRemoteTxRequests", "false", "ask Authorize before a remotely started transaction"),
+    _count("ClockAlignedDataInterval", 0, "MeterValues on multiples of this since midnight UTC; 0 is none", unit="s"),
+    _count("ConnectionTimeOut", 60, "from Preparing to a started transaction; 0 is no limit", unit="s"),
+    ConfigurationKey(
+        "ConnectorPhaseRotation",
+        "list",
+        "0.Unknown,1.Unknown,2.Unknown",
+        "how phases are wired, for the record",
+        normalise=phase_rotation,
+    ),
+    _fixed("GetConfigurationMaxKeys", "integer", "100", "most keys in one GetConfiguration"),
+    _count("HeartbeatInterval", 86400, "set by BootNotification.conf; 0 is none but one a day", unit="s"),
+    _flag("LocalAuthorizeOffline", "true", "authorise known id tags while the central system is away"),
+    _flag("LocalPreAuthorize", "false", "authorise known id tags before asking"),
+    _count("MessageTimeout", 30, "longest wait for an answer of the central system", unit="s", minimum=1),
+    *_measurand_list("MeterValuesAlignedData", "Energy.Active.Import.Register", _EVERY, "clock-aligned MeterValues"),
+    *_measurand_list("MeterValuesSampledData", DEFAULT_MEASURANDS, _EVERY, "MeterValues sampled in a transaction"),
+    _count("MeterValueSampleInterval", 60, "between sampled MeterValues; 0 is none", unit="s"),
+    _fixed("NumberOfConnectors", "integer", "1", "register 8 of the charger"),
+    _count("ResetRetries", 2, "retries of an unsuccessful reset; this gateway's resets succeed"),
+    _flag("StopTransactionOnEVSideDisconnect", "true", "an unplugged cable ends the transaction", Access.READ_ONLY),
+    _flag("StopTransactionOnInvalidId", "true", "a refused id tag ends the transaction, not only the energy"),
+    *_measurand_list("StopTxnAlignedData", "", 0, "clock-aligned values in StopTransaction"),
+    *_measurand_list("StopTxnSampledData", "", 0, "sampled values in StopTransaction"),
+    _fixed("SupportedFeatureProfiles", "list", "Core", "what is implemented completely"),
+    _count("TransactionMessageAttempts", 3, "transmissions of a message that is not processed", minimum=1),
+    _count("TransactionMessageRetryInterval", 60, "times the number of transmissions so far", unit="s"),
+    _flag("UnlockConnectorOnEVSideDisconnect", "false", "the charger's cable lock is its own", Access.READ_ONLY),
+    _count("WebSocketPingInterval", 30, "between websocket pings; 0 is none", unit="s"),
+)
+
+KEYS: dict[str, ConfigurationKey] = {key.name.lower(): key for key in _DECLARED}
+"""By lower-case name: keys are compared without case (C-05)."""

@@ -1,0 +1,328 @@
+"""`ChargerCore`: a charge point as a function of events. Decides, and leaves acting to others.
+
+`handle` gives the effects of one event; `next_deadline_s` says when to wake it without one. Whoever runs the
+core commits all `Persist` effects of an event in one transaction before any other effect acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from ocpp_gateway.charger import authorization, observation, reporting, requests, transactions
+from ocpp_gateway.charger.configuration import Configuration
+from ocpp_gateway.charger.events import (
+    Answered,
+    CallReceived,
+    ClockSet,
+    CommandConfirmed,
+    CommandRefused,
+    DeadlineReached,
+    Delivered,
+    DeliveryGivenUp,
+    Effect,
+    Event,
+    Failed,
+    LinkLost,
+    LinkUp,
+    RegistrationStatus,
+    SessionDown,
+    SessionUp,
+    SnapshotTaken,
+)
+from ocpp_gateway.charger.limits import apply_limits
+from ocpp_gateway.charger.metering import Meter
+from ocpp_gateway.charger.records import (
+    IdentityRecord,
+    MeterRecord,
+    OutboxDone,
+    StampsResolved,
+    StoredCharger,
+    TransactionIdRecord,
+)
+from ocpp_gateway.charger.state import ChargePoint, ChargePointSettings, Connector, InstalledProfile
+from ocpp_gateway.charger.turn import Turn
+from ocpp_gateway.instant import Instant, parse_utc
+from ocpp_gateway.registers.snapshot import ChargerIdentity
+from ocpp_gateway.smart_charging.profiles import parse_profile
+
+BOOT_WITHOUT_CHARGER_AFTER_S = 30.0
+REFUSED_COMMAND_WAITS_S = 10.0
+SHORTEST_HEARTBEAT_S, LONGEST_HEARTBEAT_S = 10, 86_400
+
+
+class ChargerCore:
+    """One charge point: its state, and the rules that change it."""
+
+    def __init__(
+        self,
+        settings: ChargePointSettings,
+        stored: StoredCharger,
+        *,
+        from_file: dict[str, str],
+        started_at: Instant,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._new_id = new_id
+        self._request_ids = count(1)
+        self.point = _restore(settings, stored, from_file)
+        self.point.boot_by_s = started_at.monotonic_s + BOOT_WITHOUT_CHARGER_AFTER_S
+        self.point.unreachable_at_s = started_at.monotonic_s + settings.unreachable_after_s
+
+    def handle(self, event: Event, now: Instant) -> list[Effect]:
+        """What is to be done about an event, in order."""
+        turn = Turn(now, self._new_id, self._request_ids)
+        _RULES[type(event)](self.point, event, turn)
+        if not isinstance(event, (CommandConfirmed, Answered)):
+            _deadlines(self.point, turn)
+            apply_limits(self.point, turn)
+            reporting.report_changes(self.point, turn)
+        return turn.effects
+
+    @property
+    def next_deadline_s(self) -> float | None:
+        """When, on the monotonic clock, something happens by itself next."""
+        point = self.point
+        moments = [
+            point.next_heartbeat_s,
+            point.boot_by_s,
+            point.unreachable_at_s,
+            point.limits_until_s,
+            point.next_aligned_s,
+        ]
+        for connector in point.connectors.values():
+            if connector.authorization is not None:
+                moments.append(connector.authorization.expires_s)
+            moments.append(_preparing_ends_s(point, connector))
+        return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _restore(settings: ChargePointSettings, stored: StoredCharger, from_file: dict[str, str]) -> ChargePoint:
+    point = ChargePoint(settings, Configuration(from_file, stored.configuration), {}, stored.identity)
+    meters = {record.connector_id: record for record in stored.meters}
+    number = settings.number_of_connectors if stored.identity is None else stored.identity.number_of_connectors
+    for connector_id in range(1, number + 1):
+        _add_connector(point, connector_id, meters.get(connector_id))
+    for availability in stored.availability:
+        if availability.connector_id == 0:
+            point.operative = availability.operative
+        elif availability.connector_id in point.connectors:
+            point.connectors[availability.connector_id].operative = availability.operative
+    for gate in stored.gates:
+        if gate.connector_id in point.connectors:
+            point.connectors[gate.connector_id].closed = gate.closed
+            point.connectors[gate.connector_id].visited = gate.closed
+    for transaction in stored.open_transactions:
+        connector = point.connectors.get(transaction.connector_id) or _add_connector(
+            point, transaction.connector_id, None
+        )
+        connector.transaction, connector.unproven, connector.after_restart = transaction, True, True
+        connector.visited = True
+    point.profiles = [InstalledProfile(record, parse_profile(record.payload)) for record in stored.profiles]
+    point.configuration.learn("NumberOfConnectors", str(len(point.connectors)))
+    return point
+
+
+def _add_connector(point: ChargePoint, connector_id: int, meter: MeterRecord | None) -> Connector:
+    connector = Connector(connector_id, Meter(meter or MeterRecord(connector_id)))
+    point.connectors[connector_id] = connector
+    return connector
+
+
+# ---------------------------------------------------------------- the charger's side
+
+
+def _link_up(point: ChargePoint, event: LinkUp, turn: Turn) -> None:
+    if event.identity != point.identity:
+        point.identity = event.identity
+        turn.persist(IdentityRecord(event.identity))
+    for connector_id in range(1, event.identity.number_of_connectors + 1):
+        if connector_id not in point.connectors:
+            _add_connector(point, connector_id, None)
+    for connector_id in list(point.connectors):
+        beyond = connector_id > event.identity.number_of_connectors
+        if beyond and point.connectors[connector_id].transaction is None:
+            del point.connectors[connector_id]
+    point.configuration.learn("NumberOfConnectors", str(len(point.connectors)))
+    point.link_up_s, point.unreachable_at_s = turn.now_s, None
+    # What the charger holds now is unknown: it may have restarted, or fallen back. All limits are written again.
+    point.station_commanded_w, point.station_refused_until_s = None, 0.0
+    for connector in point.connectors.values():
+        connector.commanded_w, connector.refused_until_s = None, 0.0
+        connector.unproven = connector.transaction is not None
+    _boot(point, turn)
+
+
+def _link_lost(point: ChargePoint, event: LinkLost, turn: Turn) -> None:
+    point.link_up_s = None
+    if point.unreachable_at_s is None and not point.unreachable:
+        point.unreachable_at_s = turn.now_s + point.settings.unreachable_after_s
+    turn.alarm("charger_lost", reason=event.reason)
+
+
+def _snapshot(point: ChargePoint, event: SnapshotTaken, turn: Turn) -> None:
+    snapshot = event.snapshot
+    if point.unreachable:
+        turn.alarm("charger_lost", cleared=True)
+    point.unreachable, point.unreachable_at_s = False, None
+    point.last_snapshot_at, point.station_power_w = snapshot.taken_at, snapshot.power_w
+    for registers in snapshot.connectors:
+        connector = point.connectors.get(registers.connector_id)
+        if connector is not None:
+            observation.observe(point, connector, registers, turn, interrupted=snapshot.interrupted)
+
+
+def _command_confirmed(point: ChargePoint, event: CommandConfirmed, turn: Turn) -> None:
+    """The register reads as commanded: nothing to do."""
+
+
+def _command_refused(point: ChargePoint, event: CommandRefused, turn: Turn) -> None:
+    """A limit that did not arrive is commanded again after a while; an operator must know (P-54)."""
+    turn.alarm("limit_not_taken", connector_id=event.connector_id, power_w=event.value, reason=event.reason)
+    connector = point.connectors.get(event.connector_id)
+    if connector is None:
+        point.station_commanded_w = None
+        point.station_refused_until_s = turn.now_s + REFUSED_COMMAND_WAITS_S
+    elif connector.commanded_w == event.value:
+        connector.commanded_w = None
+        connector.refused_until_s = turn.now_s + REFUSED_COMMAND_WAITS_S
+
+
+# ---------------------------------------------------------------- the central system's side
+
+
+def _session_up(point: ChargePoint, event: SessionUp, turn: Turn) -> None:
+    point.registration = event.registration
+    if event.registration is not RegistrationStatus.ACCEPTED:
+        return
+    if event.booted and event.interval_s > 0:
+        interval_s = min(max(event.interval_s, SHORTEST_HEARTBEAT_S), LONGEST_HEARTBEAT_S)
+        point.configuration.learn("HeartbeatInterval", str(interval_s))
+    requests.restart_heartbeat(point, turn)
+    transactions.reschedule_aligned(point, turn.now)
+    reporting.report_all(point, turn)
+
+
+def _session_down(point: ChargePoint, event: SessionDown, turn: Turn) -> None:
+    point.registration = point.next_heartbeat_s = None
+
+
+def _clock_set(point: ChargePoint, event: ClockSet, turn: Turn) -> None:
+    turn.persist(StampsResolved(event.boot_id, event.utc_at_zero))
+    zero = parse_utc(event.utc_at_zero)
+    for connector in point.connectors.values():
+        transaction = connector.transaction
+        if transaction is not None:
+            connector.transaction = replace(
+                transaction,
+                started_at=transaction.started_at.resolved(boot_id=event.boot_id, utc_at_zero=zero),
+                last_sample_at=transaction.last_sample_at.resolved(boot_id=event.boot_id, utc_at_zero=zero),
+            )
+
+
+def _call(point: ChargePoint, event: CallReceived, turn: Turn) -> None:
+    requests.handle(point, event, turn)
+
+
+def _answered(point: ChargePoint, event: Answered, turn: Turn) -> None:
+    authorization.answered(point, turn, event.request_id, event.payload)
+    apply_limits(point, turn)
+    reporting.report_changes(point, turn)
+
+
+def _failed(point: ChargePoint, event: Failed, turn: Turn) -> None:
+    authorization.failed(point, turn, event.request_id, event.failure)
+
+
+def _delivered(point: ChargePoint, event: Delivered, turn: Turn) -> None:
+    turn.persist(OutboxDone(event.seq, answer=event.payload))
+    if event.action != "StartTransaction" or event.local_id is None:
+        return
+    transaction_id = str(event.payload["transactionId"])
+    turn.persist(TransactionIdRecord(event.local_id, transaction_id))
+    for connector in point.connectors.values():
+        transaction = connector.transaction
+        if transaction is not None and transaction.local_id == event.local_id:
+            ids = {**transaction.transaction_ids, "main": transaction_id}
+            connector.transaction = replace(transaction, transaction_ids=ids)
+            authorization.judged(point, connector, turn, event.payload, transmissions=event.transmissions)
+
+
+def _given_up(point: ChargePoint, event: DeliveryGivenUp, turn: Turn) -> None:
+    turn.persist(OutboxDone(event.seq, dead=True))
+    turn.alarm("message_not_delivered", action=event.action, seq=event.seq, local_id=event.local_id)
+
+
+# ---------------------------------------------------------------- time
+
+
+def _deadline(point: ChargePoint, event: DeadlineReached, turn: Turn) -> None:
+    """What is due is done after every event."""
+
+
+def _deadlines(point: ChargePoint, turn: Turn) -> None:
+    now_s = turn.now_s
+    if point.next_heartbeat_s is not None and now_s >= point.next_heartbeat_s:
+        turn.call("Heartbeat", {})
+        requests.restart_heartbeat(point, turn)
+    if point.boot_by_s is not None and now_s >= point.boot_by_s:
+        _boot(point, turn)
+    if point.unreachable_at_s is not None and now_s >= point.unreachable_at_s:
+        point.unreachable, point.unreachable_at_s = True, None
+    transactions.send_aligned(point, turn)
+    for connector in point.connectors.values():
+        granted = connector.authorization
+        if granted is not None and granted.expires_s is not None and now_s >= granted.expires_s:
+            connector.authorization = None
+        ends_s = _preparing_ends_s(point, connector)
+        if ends_s is not None and now_s >= ends_s:
+            connector.preparing_expired = True
+
+
+def _preparing_ends_s(point: ChargePoint, connector: Connector) -> float | None:
+    """When a plugged car without a transaction has taken longer than ConnectionTimeOut (S-21)."""
+    timeout_s = point.configuration.integer("ConnectionTimeOut")
+    if connector.preparing_since_s is None or connector.preparing_expired or timeout_s == 0:
+        return None
+    return None if connector.transaction is not None else connector.preparing_since_s + timeout_s
+
+
+def _boot(point: ChargePoint, turn: Turn) -> None:
+    """Announce who we are, when it is known or has been waited for, and again when it is not the same any more."""
+    point.boot_by_s = None
+    payload = boot_payload(point.settings, point.identity)
+    if payload != point.booted_as:
+        point.booted_as = payload
+        turn.boot(payload)
+
+
+def boot_payload(settings: ChargePointSettings, identity: ChargerIdentity | None) -> dict[str, str]:
+    """BootNotification.req: the operator's word, else the registers', else the mapping's (B-02, T-20)."""
+    read = identity or ChargerIdentity(settings.number_of_connectors)
+    fields: tuple[tuple[str, str | None, int], ...] = (
+        ("chargePointVendor", settings.vendor or read.vendor or settings.fallback_vendor, 20),
+        ("chargePointModel", settings.model or read.model or settings.fallback_model, 20),
+        ("chargePointSerialNumber", settings.serial_number or read.serial_number, 25),
+        ("firmwareVersion", read.firmware_version, 50),
+    )
+    return {name: value[:longest] for name, value, longest in fields if value}
+
+
+_RULES: dict[type[Any], Callable[[ChargePoint, Any, Turn], None]] = {
+    LinkUp: _link_up,
+    LinkLost: _link_lost,
+    SnapshotTaken: _snapshot,
+    SessionUp: _session_up,
+    SessionDown: _session_down,
+    ClockSet: _clock_set,
+    CallReceived: _call,
+    Answered: _answered,
+    Failed: _failed,
+    Delivered: _delivered,
+    DeliveryGivenUp: _given_up,
+    CommandConfirmed: _command_confirmed,
+    CommandRefused: _command_refused,
+    DeadlineReached: _deadline,
+}

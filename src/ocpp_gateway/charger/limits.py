@@ -1,0 +1,122 @@
+"""The power limit in force for the station and each connector, and the commands that bring the charger there.
+
+The limit is the minimum over every source that exists. Source: decisions.md, Power; conformance P-27, P-28, P-50.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, InstalledProfile
+from ocpp_gateway.charger.turn import Turn
+from ocpp_gateway.instant import Instant
+from ocpp_gateway.smart_charging.composite_schedule import InForce, Limit, earliest, limit_at
+from ocpp_gateway.smart_charging.power import PHASES, limit_power_w, phases_in_use, share, written_power_w
+from ocpp_gateway.smart_charging.profiles import Purpose, RateUnit
+
+
+def gate_is_open(point: ChargePoint, connector: Connector) -> bool:
+    """Whether energy may flow: operative, not held closed after our stop, authorised where the mode asks for it."""
+    if connector.transaction is not None:
+        return not connector.transaction.deauthorized
+    if connector.closed or not connector.operative:
+        return False
+    return point.settings.mode is not AuthorizationMode.CENTRAL_SYSTEM
+
+
+def apply_limits(point: ChargePoint, turn: Turn) -> None:
+    """Command every limit that is not what was commanded last, in the order that never exceeds a limit on the way."""
+    if point.settings.read_only or point.link_up_s is None:
+        return
+    now, register = turn.now, point.settings.power_register
+    station_limit = _in_force(_stack(point, Purpose.CHARGE_POINT_MAX, 0), now, None)
+    changes = [station_limit.until]
+    station_w = point.settings.max_power_w // register.step_w * register.step_w
+    if station_limit.limit is not None:
+        limit_w = limit_power_w(station_limit.limit, register, PHASES)
+        station_w = min(station_w, written_power_w(limit_w, point.settings.max_power_w, register))
+    wanted: dict[int, int] = {}
+    for connector in point.connectors.values():
+        wanted[connector.connector_id], until = _connector_w(point, connector, now)
+        changes.append(until)
+    until = earliest(changes)
+    point.limits_until_s = (
+        None if until is None or now.utc is None else now.monotonic_s + max((until - now.utc).total_seconds(), 0.0)
+    )
+    _command(point, turn, station_w, share(station_w, wanted, register.step_w))
+
+
+def connector_limit(point: ChargePoint, connector: Connector, now: Instant) -> InForce:
+    """What TxProfile, else TxDefaultProfile, sets (P-27); without a transaction as if one began now (P-66)."""
+    started = now.utc if connector.transaction is None else connector.transaction.started_at.utc
+    stack = _stack(point, Purpose.TX, connector.connector_id)
+    tx = _in_force(stack, now, started)
+    default = _in_force(_stack(point, Purpose.TX_DEFAULT, connector.connector_id, 0), now, started)
+    limit = default.limit if tx.limit is None else tx.limit
+    return InForce(limit, earliest((tx.until, default.until)))
+
+
+def _connector_w(point: ChargePoint, connector: Connector, now: Instant) -> tuple[int, datetime | None]:
+    cap_w, register = point.settings.connector_cap_w, point.settings.power_register
+    if not gate_is_open(point, connector):
+        return 0, None
+    in_force = connector_limit(point, connector, now)
+    if in_force.limit is None:
+        return cap_w // register.step_w * register.step_w, in_force.until
+    used = None if connector.registers is None else phases_in_use(connector.registers.current_a)
+    return written_power_w(limit_power_w(in_force.limit, register, used), cap_w, register), in_force.until
+
+
+def _stack(point: ChargePoint, purpose: Purpose, *connector_ids: int) -> list[InstalledProfile]:
+    """The installed profiles of a purpose; those of the first connector named come first and win a draw (P-02)."""
+    return [
+        installed
+        for connector_id in connector_ids
+        for installed in point.profiles
+        if installed.profile.purpose is purpose and installed.record.connector_id == connector_id
+    ]
+
+
+def _in_force(stack: Sequence[InstalledProfile], now: Instant, transaction_start: datetime | None) -> InForce:
+    if not stack:
+        return InForce(None, None)
+    if now.utc is None:  # P-36: what cannot be evaluated counts with the lowest limit it names
+        return InForce(_lowest(stack), None)
+    limits = []
+    for installed in stack:
+        profile = installed.profile
+        starts = installed.record.installed_at.utc if profile.purpose is Purpose.CHARGE_POINT_MAX else transaction_start
+        limits.append((profile, starts))
+    return limit_at(limits, now.utc)
+
+
+def _lowest(stack: Sequence[InstalledProfile]) -> Limit:
+    return min(
+        (
+            Limit(period.limit, installed.profile.unit, period.number_phases)
+            for installed in stack
+            for period in installed.profile.periods
+        ),
+        key=lambda limit: limit.value if limit.unit is RateUnit.WATT else limit.value * 230 * limit.number_phases,
+    )
+
+
+def _command(point: ChargePoint, turn: Turn, station_w: int, granted_w: dict[int, int]) -> None:
+    """Connector decreases, the station, increases last."""
+    connectors = [c for c in point.connectors.values() if turn.now_s >= c.refused_until_s]
+    changed = [c for c in connectors if c.commanded_w != granted_w[c.connector_id]]
+    lower = [c for c in changed if c.commanded_w is None or granted_w[c.connector_id] < c.commanded_w]
+    for connector in sorted(lower, key=lambda c: granted_w[c.connector_id]):
+        _write(turn, connector, granted_w[connector.connector_id])
+    if station_w != point.station_commanded_w and turn.now_s >= point.station_refused_until_s:
+        point.station_commanded_w = station_w
+        turn.command(0, station_w)
+    for connector in changed:
+        if connector not in lower:
+            _write(turn, connector, granted_w[connector.connector_id])
+
+
+def _write(turn: Turn, connector: Connector, power_w: int) -> None:
+    connector.commanded_w = power_w
+    turn.command(connector.connector_id, power_w)

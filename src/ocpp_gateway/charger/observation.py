@@ -1,0 +1,205 @@
+"""What a snapshot means for one connector: meter, tag, coming and leaving of the car, start and end of a transaction.
+
+Source: decisions.md, Energy and sessions, Tags; conformance M-31 to M-34, X-01, X-16 to X-18.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ocpp_gateway.charger import authorization, metering, tags, transactions
+from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, Ending, Evidence
+from ocpp_gateway.charger.turn import Turn
+from ocpp_gateway.registers.snapshot import ConnectorSnapshot
+from ocpp_gateway.registers.vocabulary import ChargePointStatus as Status
+
+SETTLING_S = 10.0
+"""After a reconnect a zero proves nothing for so long."""
+MUST_STAND_S = 3.0
+MUST_STAND_POLLS = 2
+TAG_AWAITED_S = 5.0
+"""How long a start waits for the second read of a card that was seen once."""
+FAULT_GRACE_S = 300.0
+
+
+def observe(
+    point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn, *, interrupted: bool
+) -> None:
+    """Take in one connector's registers."""
+    before, connector.registers, connector.seen_at = connector.registers, registers, turn.now
+    settled = point.link_up_s is not None and turn.now_s - point.link_up_s >= SETTLING_S
+    if interrupted and connector.transaction is not None:
+        connector.unproven = True
+    _take_status(connector, registers, turn)
+    if connector.unproven and not _proven(point, connector, registers, turn, settled=settled):
+        return
+    meter_before_wh = connector.meter.total_wh
+    grew = _take_counters(point, connector, registers, before, turn, settled=settled)
+    _take_tag(point, connector, registers, turn)
+    _take_presence(point, connector, turn, settled=settled)
+    if connector.transaction is not None:
+        _run(point, connector, turn, settled=settled, metered=connector.meter.total_wh != meter_before_wh)
+    elif point.settings.mode is AuthorizationMode.CENTRAL_SYSTEM:
+        authorization.start_if_authorised(point, connector, turn)
+        _watch_unwanted_energy(connector, turn, charging=grew and connector.transaction is None)
+    else:
+        _start_on_evidence(point, connector, turn, meter_before_wh, grew=grew)
+
+
+def _take_status(connector: Connector, registers: ConnectorSnapshot, turn: Turn) -> None:
+    """An unknown status is kept out; after a while it is reported as a fault (decisions.md, OCPP details)."""
+    if registers.status is not None:
+        connector.register_status, connector.status_unknown_since_s = registers.status, None
+    elif registers.status_raw is not None and connector.status_unknown_since_s is None:
+        connector.status_unknown_since_s = turn.now_s
+        turn.alarm("unknown_status", connector_id=connector.connector_id, raw=registers.status_raw)
+
+
+def _proven(
+    point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn, *, settled: bool
+) -> bool:
+    """Whether it is known what became of the transaction from before a gap; ends it when the charger forgot it."""
+    lasts = transactions.goes_on(point, connector, registers, settled)
+    if lasts is None:
+        return False
+    transaction = connector.transaction
+    if not lasts and transaction is not None:
+        reason = "PowerLoss" if connector.after_restart else "Other"
+        transactions.stop(
+            point, connector, turn, reason=reason, at=transaction.last_sample_at, meter_wh=transaction.last_meter_wh
+        )
+    connector.unproven = connector.after_restart = False
+    return True
+
+
+def _take_counters(
+    point: ChargePoint,
+    connector: Connector,
+    registers: ConnectorSnapshot,
+    before: ConnectorSnapshot | None,
+    turn: Turn,
+    *,
+    settled: bool,
+) -> bool:
+    """Feed the virtual meter; gives whether the charger shows energy flowing."""
+    seconds_grew = (
+        before is not None
+        and before.charging_s is not None
+        and registers.charging_s is not None
+        and registers.charging_s > before.charging_s
+    )
+    if registers.session_energy_wh is None:
+        return connector.register_status is Status.CHARGING or seconds_grew
+    meter = connector.meter
+    fed = metering.feed(
+        meter,
+        register_wh=registers.session_energy_wh,
+        charging_s=registers.charging_s,
+        now_s=turn.now_s,
+        rated_power_w=point.settings.connector_cap_w,
+        zero_proves=settled or connector.transaction is None,
+    )
+    connector.meter = fed
+    if fed.suspicion is not None and meter.suspicion is None:
+        kind = "fell" if fed.suspicion.is_drop else "leapt"
+        turn.alarm(
+            f"energy_register_{kind}", connector_id=connector.connector_id, register_wh=registers.session_energy_wh
+        )
+    if fed.record.register_wh != meter.record.register_wh:
+        turn.persist(fed.record)
+    energy_grew = fed.total_wh > meter.total_wh
+    return connector.register_status is Status.CHARGING or (connector.plugged and (seconds_grew or energy_grew))
+
+
+def _take_tag(point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn) -> None:
+    if registers.tag is None:
+        return
+    watch = connector.tags
+    if registers.tag.unusable and not watch.unusable_reported:
+        turn.alarm("id_tag_unusable", connector_id=connector.connector_id)
+    connector.tags, presented = tags.watch(watch, registers.tag)
+    if connector.tags.unusable_reported is not registers.tag.unusable:
+        connector.tags = replace(connector.tags, unusable_reported=registers.tag.unusable)
+    if presented is not None:
+        authorization.tag_presented(point, connector, turn, presented)
+
+
+def _take_presence(point: ChargePoint, connector: Connector, turn: Turn, *, settled: bool) -> None:
+    """The car came, stands, or has left: leaving must stand, as it reopens the gate."""
+    if connector.plugged:
+        connector.absent, connector.visited = None, True
+        if connector.preparing_since_s is None and connector.transaction is None:
+            connector.preparing_since_s = turn.now_s
+            standing = connector.tags.standing
+            if point.settings.accept_standing_tag and connector.tags.presented is None and standing is not None:
+                connector.tags = replace(connector.tags, presented=standing)
+                authorization.tag_presented(point, connector, turn, standing)
+        return
+    if connector.register_status is not Status.AVAILABLE or not settled:
+        return
+    connector.absent = _stands(connector.absent, turn)
+    if connector.visited and connector.transaction is None and _confirmed(connector.absent, turn):
+        connector.visited = connector.preparing_expired = False
+        connector.preparing_since_s = connector.unwanted_since_s = connector.evidence = None
+        connector.tags = connector.tags.car_left()
+        transactions.set_closed(connector, turn, closed=False)
+
+
+def _run(point: ChargePoint, connector: Connector, turn: Turn, *, settled: bool, metered: bool) -> None:
+    """A transaction runs: does it look over?"""
+    transactions.progress(point, connector, turn, metered=metered)
+    if connector.register_status is Status.FAULTED:
+        connector.ending = None
+        if connector.faulted_since_s is None:
+            connector.faulted_since_s = turn.now_s
+        elif turn.now_s - connector.faulted_since_s >= FAULT_GRACE_S:  # X-18
+            transactions.stop(point, connector, turn, reason="Other", at=turn.now)
+        return
+    connector.faulted_since_s = None
+    reason = transactions.end_reason(connector)
+    if reason is None or not settled:
+        connector.ending = None
+        return
+    connector.ending = _stands(connector.ending, turn)
+    if _confirmed(connector.ending, turn):
+        transactions.stop(point, connector, turn, reason=reason, at=connector.ending.since)
+
+
+def _start_on_evidence(
+    point: ChargePoint, connector: Connector, turn: Turn, meter_before_wh: int, *, grew: bool
+) -> None:
+    """The charger decides who charges: the first evidence of charging starts the transaction."""
+    if not grew or connector.closed or not connector.operative:
+        connector.evidence = None
+        _watch_unwanted_energy(connector, turn, charging=grew and connector.register_status is Status.CHARGING)
+        return
+    evidence = connector.evidence or Evidence(turn.now, meter_before_wh)
+    connector.evidence = evidence
+    if connector.tags.pending and turn.now_s - evidence.since.monotonic_s < TAG_AWAITED_S:
+        return
+    if point.settings.mode is AuthorizationMode.FREE:
+        id_tag = point.settings.free_id_tag
+    else:
+        id_tag = connector.tags.presented or point.settings.unknown_id_tag
+        if connector.tags.presented is None and connector.tags.standing is not None:
+            turn.alarm("id_tag_standing", connector_id=connector.connector_id)
+    transactions.start(
+        point, connector, turn, id_tag=id_tag, parent_id_tag=None, at=evidence.since, meter_wh=evidence.meter_wh
+    )
+
+
+def _watch_unwanted_energy(connector: Connector, turn: Turn, *, charging: bool) -> None:
+    """Energy that flows although we hold 0 W is reported, not billed to anybody (A-02, R-24)."""
+    if not charging:
+        connector.unwanted_since_s = None
+    elif connector.unwanted_since_s is None:
+        connector.unwanted_since_s = turn.now_s
+        turn.alarm("energy_without_authorization", connector_id=connector.connector_id)
+
+
+def _stands(before: Ending | None, turn: Turn) -> Ending:
+    return Ending(turn.now, 1) if before is None else replace(before, polls=before.polls + 1)
+
+
+def _confirmed(ending: Ending, turn: Turn) -> bool:
+    return ending.polls >= MUST_STAND_POLLS and turn.now_s - ending.since.monotonic_s >= MUST_STAND_S

@@ -1,0 +1,111 @@
+"""StatusNotification: what is said of each connector, and when.
+
+Source: OCPP 1.6 §4.9; conformance S-01 to S-21, B-04, B-18.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ocpp_gateway.charger.limits import gate_is_open
+from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector
+from ocpp_gateway.charger.status import (
+    UNAUTHORISED,
+    UNREACHABLE,
+    ReportedStatus,
+    Situation,
+    derive_status,
+    describe,
+    transitions,
+)
+from ocpp_gateway.charger.turn import Turn
+from ocpp_gateway.registers.vocabulary import ChargePointErrorCode, ChargePointStatus
+
+UNKNOWN_STATUS_KEPT_S = 30.0
+LIMIT_ACTS_WITHIN_S = 30.0  # a charger may take that long to act on a limit
+
+
+def current_status(point: ChargePoint, connector: Connector, now_s: float) -> ReportedStatus:
+    """What is true of a connector now."""
+    if point.unreachable or connector.registers is None or connector.register_status is None:
+        return UNREACHABLE
+    unknown_since_s = connector.status_unknown_since_s
+    if unknown_since_s is not None and now_s - unknown_since_s >= UNKNOWN_STATUS_KEPT_S:
+        raw = connector.registers.status_raw
+        told = f"charger shows unknown status {raw}"
+        return ReportedStatus(ChargePointStatus.FAULTED, ChargePointErrorCode.OTHER_ERROR, f"status {raw}", told)
+    unwanted_since_s = connector.unwanted_since_s
+    if unwanted_since_s is not None and now_s - unwanted_since_s >= LIMIT_ACTS_WITHIN_S:
+        return UNAUTHORISED
+    situation = Situation(
+        transaction=connector.transaction is not None,
+        limit_is_zero=not gate_is_open(point, connector) or connector.commanded_w == 0,
+        operative=connector.operative,
+        stopped_by_us=connector.closed,
+        awaiting_plug=connector.authorization is not None,
+        preparing_expired=connector.preparing_expired and point.settings.mode is AuthorizationMode.CENTRAL_SYSTEM,
+        starting=_starting(connector, now_s),
+    )
+    return describe(connector.registers, derive_status(connector.register_status, situation))
+
+
+def _starting(connector: Connector, now_s: float) -> bool:
+    transaction = connector.transaction
+    if transaction is None or transaction.charging_seen:
+        return False
+    return now_s - transaction.started_at.monotonic_s < LIMIT_ACTS_WITHIN_S
+
+
+def station_status(point: ChargePoint) -> ReportedStatus:
+    """What is true of the charge point itself: Available, Unavailable or Faulted, whatever its connectors do (S-03)."""
+    if point.unreachable or point.identity is None:
+        return UNREACHABLE
+    return ReportedStatus(ChargePointStatus.AVAILABLE if point.operative else ChargePointStatus.UNAVAILABLE)
+
+
+def report_all(point: ChargePoint, turn: Turn) -> None:
+    """Say the current status of connectors 0 to N: after every accepted boot, and after a reconnect."""
+    point.station_reported = station_status(point)
+    _notify(turn, 0, point.station_reported)
+    for connector in point.connectors.values():
+        connector.reported = current_status(point, connector, turn.now_s)
+        _notify(turn, connector.connector_id, connector.reported)
+
+
+def report_changes(point: ChargePoint, turn: Turn) -> None:
+    """Say what changed since it was last said; nothing while nobody listens."""
+    if not point.accepted:
+        return
+    station = station_status(point)
+    if station != point.station_reported:
+        point.station_reported = station
+        _notify(turn, 0, station)
+    for connector in point.connectors.values():
+        if connector.ending is None and not connector.unproven:  # what may be a glitch is not said
+            _report(turn, connector, current_status(point, connector, turn.now_s))
+
+
+def _report(turn: Turn, connector: Connector, current: ReportedStatus) -> None:
+    last = connector.reported
+    if current == last:
+        return
+    connector.reported = current
+    if last is not None and last.status is not current.status:
+        for skipped in transitions(last.status, current.status)[:-1]:
+            _notify(turn, connector.connector_id, ReportedStatus(skipped))
+    _notify(turn, connector.connector_id, current)
+
+
+def _notify(turn: Turn, connector_id: int, reported: ReportedStatus) -> None:
+    payload: dict[str, Any] = {
+        "connectorId": connector_id,
+        "errorCode": reported.error_code.value,
+        "status": reported.status.value,
+        "timestamp": turn.now.stamp(),
+    }
+    if reported.info is not None:
+        payload["info"] = reported.info[:50]
+    if reported.vendor_error_code is not None:
+        payload["vendorErrorCode"] = reported.vendor_error_code[:50]
+        payload["vendorId"] = "ocpp-gateway"
+    turn.call("StatusNotification", payload)

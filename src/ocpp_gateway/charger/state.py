@@ -1,0 +1,166 @@
+"""What the core remembers of a charge point and its connectors between two events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ocpp_gateway.charger.configuration import Configuration
+from ocpp_gateway.charger.events import RegistrationStatus
+from ocpp_gateway.charger.metering import Meter
+from ocpp_gateway.charger.records import ProfileRecord, TransactionRecord
+from ocpp_gateway.charger.status import PLUGGED, ReportedStatus
+from ocpp_gateway.charger.tags import TagWatch
+from ocpp_gateway.instant import Instant
+from ocpp_gateway.registers.snapshot import ChargerIdentity, ConnectorSnapshot
+from ocpp_gateway.registers.vocabulary import ChargePointStatus
+from ocpp_gateway.smart_charging.power import PowerRegister
+from ocpp_gateway.smart_charging.profiles import ChargingProfile
+
+
+class AuthorizationMode(StrEnum):
+    """Who decides who charges (decisions.md)."""
+
+    CHARGER = "charger"
+    CENTRAL_SYSTEM = "central_system"
+    FREE = "free"
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePointSettings:
+    """What the operator set and the mapping states; fixed while the charge point runs."""
+
+    max_power_w: int
+    power_register: PowerRegister
+    mode: AuthorizationMode = AuthorizationMode.CHARGER
+    free_id_tag: str = "FREE"
+    unknown_id_tag: str = "UNKNOWN"
+    connector_max_power_w: int | None = None
+    read_only: bool = False
+    accept_standing_tag: bool = False
+    number_of_connectors: int = 1  # until the charger, or the store, tells
+    vendor: str | None = None  # these three override what the registers say
+    model: str | None = None
+    serial_number: str | None = None
+    fallback_vendor: str = "unknown"  # the mapping's literals, for a charger that never answered
+    fallback_model: str = "unknown"
+    unreachable_after_s: float = 60.0
+
+    @property
+    def connector_cap_w(self) -> int:
+        """What no connector ever exceeds, whatever else is asked for."""
+        return min(self.max_power_w, self.connector_max_power_w or self.max_power_w)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """Somebody may charge here as soon as the car is plugged; until `expires_s` (monotonic), None for ever."""
+
+    id_tag: str
+    parent_id_tag: str | None
+    expires_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What looks like the end of a transaction and must stand for a while; `since` is when it was first seen."""
+
+    since: Instant
+    polls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Charging seen without a transaction; `meter_wh` is the meter before it."""
+
+    since: Instant
+    meter_wh: int
+
+
+@dataclass(slots=True)
+class Connector:
+    """One connector."""
+
+    connector_id: int
+    meter: Meter
+    operative: bool = True
+    closed: bool = False  # our stop or refusal holds it at 0 W until the car leaves or a new authorisation
+    tags: TagWatch = field(default_factory=TagWatch)
+    registers: ConnectorSnapshot | None = None
+    register_status: ChargePointStatus | None = None  # the last one that was a status
+    status_unknown_since_s: float | None = None
+    seen_at: Instant | None = None
+
+    transaction: TransactionRecord | None = None
+    unproven: bool = False  # the transaction comes from before a gap; the charger has not shown yet that it goes on
+    after_restart: bool = False
+    authorization: Authorization | None = None
+    evidence: Evidence | None = None
+    ending: Ending | None = None
+    absent: Ending | None = None
+    visited: bool = False  # a car was here since the connector was last free
+    faulted_since_s: float | None = None
+    preparing_since_s: float | None = None
+    preparing_expired: bool = False
+    unwanted_since_s: float | None = None  # energy flows although we hold 0 W
+    next_sample_s: float | None = None
+
+    reported: ReportedStatus | None = None
+    commanded_w: int | None = None
+    refused_until_s: float = 0.0
+
+    @property
+    def plugged(self) -> bool:
+        """Whether the charger shows a car."""
+        return self.register_status in PLUGGED
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledProfile:
+    """A charging profile with where it is installed, ready to evaluate."""
+
+    record: ProfileRecord
+    profile: ChargingProfile
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAuthorize:
+    """An Authorize.req under way: for whom, and where."""
+
+    connector_id: int
+    id_tag: str
+    remote: bool
+
+
+@dataclass(slots=True)
+class ChargePoint:
+    """One charge point."""
+
+    settings: ChargePointSettings
+    configuration: Configuration
+    connectors: dict[int, Connector]
+    identity: ChargerIdentity | None = None
+    operative: bool = True
+    profiles: list[InstalledProfile] = field(default_factory=list)
+
+    registration: RegistrationStatus | None = None  # None: no session with the central system
+    next_heartbeat_s: float | None = None
+    pending_authorize: dict[int, PendingAuthorize] = field(default_factory=dict)
+    booted_as: dict[str, str] | None = None
+    boot_by_s: float | None = None
+
+    link_up_s: float | None = None  # since when the link is up; None while it is down
+    unreachable_at_s: float | None = None  # when a silent charger becomes Faulted
+    unreachable: bool = False
+    station_reported: ReportedStatus | None = None
+    station_commanded_w: int | None = None
+    station_refused_until_s: float = 0.0
+    station_power_w: float | None = None
+    last_snapshot_at: Instant | None = None
+    limits_until_s: float | None = None  # when a profile's period ends
+    next_aligned_s: float | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the central system takes requests from us now."""
+        return self.registration is RegistrationStatus.ACCEPTED
