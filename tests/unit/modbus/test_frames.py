@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,5 +38,4 @@ def test_one_wrong_bit_in_the_head_is_found(request: bytes, position: int, bit: 
     answer[position] ^= 1 << bit
     assert not bytes(answer).startswith(answer_head(request))
     assert not is_exception(request, bytes(answer))
-    length = struct.unpack(">H", answer[4:6])[0]
-    assert why_wrong(request, bytes(answer)) != "an answer of the wrong length" or length != len(answer) - 6
+    assert why_wrong(request, bytes(answer))
