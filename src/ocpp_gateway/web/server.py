@@ -1,0 +1,84 @@
+"""uvicorn inside the gateway's own event loop: it takes no signals, and stops when its task is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from ocpp_gateway.errors import ConfigurationError, Mistake
+
+SHUTDOWN_S = 2
+MOST_CONNECTIONS = 100
+
+
+async def serve(app: ASGIApp, host: str, port: int, on_started: Callable[[int], None]) -> None:
+    """Serves for ever; port 0 takes a free one. `on_started` gets the port once connections are accepted.
+
+    Cancelling it lets open requests end (at most 2 s), closes the port, and ends. Raises ConfigurationError when the
+    address cannot be listened on.
+    """
+    listener = _listen(host, port)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        ),
+        lambda: on_started(listener.getsockname()[1]),
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="web server")
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to the process around it."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=MOST_CONNECTIONS)
+    except OSError as exc:
+        raise ConfigurationError(
+            Mistake("web", None, None, "port" if exc.errno in _ABOUT_PORTS else "host", f"{host}:{port} {_words(exc)}")
+        ) from exc
+
+
+_ABOUT_PORTS = {
+    errno.EADDRINUSE: "is taken by another program; choose another web.port, or stop the other one",
+    errno.EACCES: "needs privileges that the gateway should not have; choose a web.port above 1023",
+}
+
+
+def _words(exc: OSError) -> str:
+    return _ABOUT_PORTS.get(exc.errno or 0, f"cannot be listened on: {exc.strerror}")
