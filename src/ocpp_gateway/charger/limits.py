@@ -11,7 +11,7 @@ from datetime import datetime
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, InstalledProfile
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.instant import Instant
-from ocpp_gateway.smart_charging.composite_schedule import InForce, Limit, earliest, limit_at
+from ocpp_gateway.smart_charging.composite_schedule import UNCONSTRAINED, InForce, Limit, earliest, limit_at
 from ocpp_gateway.smart_charging.power import PHASES, limit_power_w, phases_in_use, share, written_power_w
 from ocpp_gateway.smart_charging.profiles import Purpose, RateUnit
 
@@ -49,6 +49,8 @@ def apply_limits(point: ChargePoint, turn: Turn) -> None:
 
 def connector_limit(point: ChargePoint, connector: Connector, now: Instant) -> InForce:
     """What TxProfile, else TxDefaultProfile, sets (P-27); without a transaction as if one began now (P-66)."""
+    if not point.profiles:
+        return UNCONSTRAINED
     started = now.utc if connector.transaction is None else connector.transaction.started_at.utc
     stack = _stack(point, Purpose.TX, connector.connector_id)
     tx = _in_force(stack, now, started)
@@ -80,7 +82,7 @@ def _stack(point: ChargePoint, purpose: Purpose, *connector_ids: int) -> list[In
 
 def _in_force(stack: Sequence[InstalledProfile], now: Instant, transaction_start: datetime | None) -> InForce:
     if not stack:
-        return InForce(None, None)
+        return UNCONSTRAINED
     if now.utc is None:  # P-36: what cannot be evaluated counts with the lowest limit it names
         return InForce(_lowest(stack), None)
     limits = []

@@ -49,7 +49,7 @@ def feed(
     """
     record = meter.record
     if record.register_wh is None:  # the first reading ever: where the register stands is not this meter's energy
-        return Meter(replace(record, register_wh=register_wh, charging_s=charging_s), now_s)
+        return Meter(MeterRecord(record.connector_id, record.total_wh, register_wh, charging_s), now_s)
     if register_wh < record.register_wh:
         return _fallen(meter, register_wh, charging_s, now_s, zero_proves=zero_proves)
 
@@ -58,11 +58,7 @@ def feed(
         doubt = meter.suspicion
         if doubt is None or doubt.is_drop or not doubt.register_wh <= register_wh <= doubt.register_wh + 2 * STEP_WH:
             return replace(meter, suspicion=Suspicion(register_wh, charging_s, 1, is_drop=False))
-    if grown_wh == 0 and charging_s == record.charging_s:
-        return replace(meter, read_s=now_s, suspicion=None)
-    return Meter(
-        replace(record, total_wh=record.total_wh + grown_wh, register_wh=register_wh, charging_s=charging_s), now_s
-    )
+    return Meter(MeterRecord(record.connector_id, record.total_wh + grown_wh, register_wh, charging_s), now_s)
 
 
 def _fallen(meter: Meter, register_wh: int, charging_s: int | None, now_s: float, *, zero_proves: bool) -> Meter:
@@ -72,9 +68,7 @@ def _fallen(meter: Meter, register_wh: int, charging_s: int | None, now_s: float
     seconds_fell = charging_s is not None and record.charging_s is not None and charging_s < record.charging_s
     if not zero_proves or (not seconds_fell and polls < POLLS_TO_CONFIRM_A_DROP):
         return replace(meter, suspicion=Suspicion(register_wh, charging_s, polls, is_drop=True))
-    return Meter(
-        replace(record, total_wh=record.total_wh + register_wh, register_wh=register_wh, charging_s=charging_s), now_s
-    )
+    return Meter(MeterRecord(record.connector_id, record.total_wh + register_wh, register_wh, charging_s), now_s)
 
 
 def _plausible(meter: Meter, grown_wh: int, charging_s: int | None, now_s: float, rated_power_w: float) -> bool:

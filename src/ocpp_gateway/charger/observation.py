@@ -135,10 +135,10 @@ def _take_presence(point: ChargePoint, connector: Connector, turn: Turn, *, sett
                 connector.tags = replace(connector.tags, presented=standing)
                 authorization.tag_presented(point, connector, turn, standing)
         return
-    if connector.register_status is not Status.AVAILABLE or not settled:
+    if not connector.visited or connector.register_status is not Status.AVAILABLE or not settled:
         return
     connector.absent = _stands(connector.absent, turn)
-    if connector.visited and connector.transaction is None and _confirmed(connector.absent, turn):
+    if connector.transaction is None and _confirmed(connector.absent, turn):
         connector.visited = connector.preparing_expired = False
         connector.preparing_since_s = connector.unwanted_since_s = connector.evidence = None
         connector.tags = connector.tags.car_left()
@@ -162,7 +162,8 @@ def _run(point: ChargePoint, connector: Connector, turn: Turn, *, settled: bool,
         return
     connector.ending = _stands(connector.ending, turn)
     if _confirmed(connector.ending, turn):
-        transactions.stop(point, connector, turn, reason=reason, at=connector.ending.since)
+        id_tag = connector.transaction.id_tag if reason == "Local" and connector.transaction is not None else None
+        transactions.stop(point, connector, turn, reason=reason, at=connector.ending.since, id_tag=id_tag)
 
 
 def _start_on_evidence(

@@ -37,6 +37,8 @@ def watch(before: TagWatch, tag: Tag) -> tuple[TagWatch, str | None]:
     seen = tag.id_tag
     if not before.started:  # what stands at the first read may be anybody's
         return replace(before, started=True, standing=seen), None
+    if seen is None and before.standing is None and before.candidate is None:
+        return before, None
     if seen is None:  # cleared, or unusable: the same card is news when it comes again
         return replace(before, standing=None, candidate=None), None
     if before.standing is not None and seen.casefold() == before.standing.casefold():

@@ -31,6 +31,9 @@ class InForce:
     until: datetime | None
 
 
+UNCONSTRAINED = InForce(None, None)
+
+
 def limit_at(stack: Sequence[tuple[ChargingProfile, datetime | None]], now: datetime) -> InForce:
     """The limit that the profiles of one purpose set now, and the next moment at which that may change.
 

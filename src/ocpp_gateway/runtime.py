@@ -1,0 +1,154 @@
+"""One charge point at run time: its inbox, its owner, and the three tasks that talk to charger and central system.
+
+Everything that happens to a charger is an event in its inbox. The owner takes them in order: decide, commit, act.
+It awaits only its inbox and the store, never the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+import structlog
+
+from ocpp_gateway.charger.core import ChargerCore
+from ocpp_gateway.charger.events import (
+    Alarm,
+    Boot,
+    Call,
+    Command,
+    CommandKind,
+    DeadlineReached,
+    Effect,
+    Event,
+    Persist,
+    Reply,
+    ReplyError,
+    Restart,
+)
+from ocpp_gateway.charger.records import OutboxRecord, Record
+from ocpp_gateway.clock import Clock
+
+INBOX_BOUND = 256
+"""When it is full its writers wait: the poller stops polling, and the charger's own fallback takes over."""
+
+
+class ChargerSide(Protocol):
+    """The poller."""
+
+    async def run(self) -> None:
+        """Poll for ever."""
+
+    def command(self, kind: CommandKind, connector_id: int, value: int) -> None:
+        """Write as soon as possible."""
+
+
+class CentralSide(Protocol):
+    """The session."""
+
+    async def run(self) -> None:
+        """Keep a session for ever."""
+
+    def boot(self, payload: dict[str, str]) -> None:
+        """Announce who we are."""
+
+    def call(self, call: Call) -> None:
+        """Ask in order; the answer, or the lack of one, comes back as an event."""
+
+    def reply(self, call_id: str, payload: dict[str, Any]) -> None:
+        """Answer a CALL."""
+
+    def reply_error(self, call_id: str, code: str, description: str) -> None:
+        """Answer a CALL with a CALLERROR."""
+
+    def restart(self) -> None:
+        """Close, connect, boot."""
+
+
+class Delivery(Protocol):
+    """The outbox."""
+
+    async def run(self) -> None:
+        """Deliver for ever."""
+
+    def wake(self) -> None:
+        """There is a new row."""
+
+
+class Ledger(Protocol):
+    """The store."""
+
+    async def commit(self, charge_point: str, records: list[Record]) -> None:
+        """Keep all of these, or none."""
+
+
+class ChargerRuntime:
+    """Runs one charge point until cancelled; whatever fails in it ends it whole."""
+
+    def __init__(self, identity: str, core: ChargerCore, store: Ledger, clock: Clock) -> None:
+        self.identity = identity
+        self.core = core
+        self._store = store
+        self._clock = clock
+        self._inbox: asyncio.Queue[tuple[Event, asyncio.Future[None] | None]] = asyncio.Queue(INBOX_BOUND)
+        self._log = structlog.get_logger("ocpp_gateway.charger").bind(charge_point=identity)
+
+    async def post(self, event: Event) -> None:
+        """Put an event into the inbox; waits while it is full."""
+        await self._inbox.put((event, None))
+
+    async def deliver(self, event: Event) -> None:
+        """Put an event into the inbox and wait until its effects are committed and under way."""
+        done = asyncio.get_running_loop().create_future()
+        await self._inbox.put((event, done))
+        await done
+
+    async def run(self, poller: ChargerSide, session: CentralSide, outbox: Delivery) -> None:
+        """Own this charge point until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._own(poller, session, outbox), name=f"{self.identity}: owner")
+            tasks.create_task(poller.run(), name=f"{self.identity}: poller")
+            tasks.create_task(session.run(), name=f"{self.identity}: session")
+            tasks.create_task(outbox.run(), name=f"{self.identity}: outbox")
+
+    async def _own(self, poller: ChargerSide, session: CentralSide, outbox: Delivery) -> None:
+        while True:
+            event, done = await self._next()
+            effects = self.core.handle(event, self._clock.now())
+            records = [effect.record for effect in effects if isinstance(effect, Persist)]
+            if records:
+                await self._store.commit(self.identity, records)
+            for effect in effects:
+                self._act(effect, poller, session)
+            if any(isinstance(record, OutboxRecord) for record in records):
+                outbox.wake()
+            if done is not None and not done.done():
+                done.set_result(None)
+
+    async def _next(self) -> tuple[Event, asyncio.Future[None] | None]:
+        deadline_s = self.core.next_deadline_s
+        wait_s = None if deadline_s is None else max(deadline_s - self._clock.now().monotonic_s, 0.0)
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._inbox.get()
+        except TimeoutError:
+            return DeadlineReached(), None
+
+    def _act(self, effect: Effect, poller: ChargerSide, session: CentralSide) -> None:
+        match effect:
+            case Command(kind, connector_id, value):
+                poller.command(kind, connector_id, value)
+            case Call():
+                session.call(effect)
+            case Reply(call_id, payload):
+                session.reply(call_id, payload)
+            case ReplyError(call_id, code, description):
+                session.reply_error(call_id, code, description)
+            case Boot(payload):
+                session.boot(payload)
+            case Restart():
+                session.restart()
+            case Alarm(event, fields, cleared):
+                self._log.info(f"{event}_cleared", **fields) if cleared else self._log.warning(event, **fields)
+            case Persist():
+                pass  # committed before
