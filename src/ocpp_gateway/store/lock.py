@@ -1,0 +1,43 @@
+"""One gateway per store: a lock that the kernel takes back whenever its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from ocpp_gateway.errors import StoreError
+
+
+class StoreLock:
+    """The right to write to one database, held until `release` or the end of the process, `kill -9` included.
+
+    The lock is on a file of its own beside the database, which is never deleted: a lock on a deleted file
+    would exclude nobody.
+    """
+
+    def __init__(self, database: Path) -> None:
+        """Takes the lock, or raises StoreError at once, naming the process that holds it."""
+        path = database.with_name(database.name + ".lock")
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as exc:
+            raise StoreError(f"cannot open the lock file {path}: {exc.strerror}") from exc
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            holder = os.pread(self._file, 20, 0).decode("ascii", "replace").strip()
+            os.close(self._file)
+            raise StoreError(
+                f"{database} is in use by another gateway, process {holder or 'unknown'}: "
+                "stop that one, or give this one a store of its own (store.url)"
+            ) from exc
+        except OSError as exc:
+            os.close(self._file)
+            raise StoreError(f"cannot lock {path}: {exc.strerror}; keep the store on a local disk") from exc
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode("ascii"), 0)
+
+    def release(self) -> None:
+        """Gives the lock back; once."""
+        os.close(self._file)

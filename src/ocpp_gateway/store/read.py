@@ -1,0 +1,207 @@
+"""The rows back as records, and the head of a queue with all that its delivery needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, exists, func, select
+
+from ocpp_gateway.charger.records import (
+    AvailabilityRecord,
+    GateRecord,
+    MeterRecord,
+    ProfileRecord,
+    StoredCharger,
+    TransactionRecord,
+)
+from ocpp_gateway.registers.snapshot import ChargerIdentity
+from ocpp_gateway.store import schema
+from ocpp_gateway.store.columns import from_json, instant_of, instant_or_none
+from ocpp_gateway.store.schema import OutboxState
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """The oldest message that one central system still has to answer.
+
+    `seq` grows in the order in which messages were made and is never reused. `message_id` is the id to send under,
+    `transmissions` how often it went out as far as anyone noted. `transaction_id` is what that central system calls
+    the transaction of `local_id`, None while it has not said; `start_dead` tells that it never will, because the
+    StartTransaction became a dead letter. `created_at` is an `Instant.stamp`.
+    """
+
+    seq: int
+    message_id: str
+    action: str
+    payload: dict[str, Any]
+    local_id: str | None
+    transaction_id: str | None
+    start_dead: bool
+    transmissions: int
+    last_error: str | None
+    created_at: str
+
+
+def _head_query() -> Select[Any]:
+    row, start, name = schema.outbox, schema.outbox.alias("start"), schema.transaction_id
+    start_dead = exists().where(
+        start.c.local_id == row.c.local_id,
+        start.c.action == "StartTransaction",
+        start.c.central_system == row.c.central_system,
+        start.c.state == OutboxState.DEAD,
+    )
+    of_transaction = and_(name.c.local_id == row.c.local_id, name.c.central_system == row.c.central_system)
+    return (
+        select(row, name.c.transaction_id, start_dead.label("start_dead"))
+        .select_from(row.outerjoin(name, of_transaction))
+        .where(*_queue(row.c))
+        .order_by(row.c.seq)
+        .limit(1)
+    )
+
+
+def _queue(columns: Any) -> Sequence[Any]:
+    return (
+        columns.charge_point == bindparam("charge_point"),
+        columns.central_system == bindparam("central_system"),
+        columns.state == OutboxState.QUEUED,
+    )
+
+
+HEAD_QUERY = _head_query()
+_depth = select(func.count()).select_from(schema.outbox).where(*_queue(schema.outbox.c))
+
+
+def outbox_head(connection: Connection, charge_point: str, central_system: str) -> OutboxRow | None:
+    """The oldest message not yet answered nor given up, or None when all is delivered."""
+    asked = {"charge_point": charge_point, "central_system": central_system}
+    row = connection.execute(HEAD_QUERY, asked).mappings().first()
+    if row is None:
+        return None
+    return OutboxRow(
+        seq=row["seq"],
+        message_id=row["message_id"],
+        action=row["action"],
+        payload=from_json(row["payload"]),
+        local_id=row["local_id"],
+        transaction_id=row["transaction_id"],
+        start_dead=bool(row["start_dead"]),
+        transmissions=row["transmissions"],
+        last_error=row["last_error"],
+        created_at=row["created_at"],
+    )
+
+
+def outbox_depth(connection: Connection, charge_point: str, central_system: str) -> int:
+    """How many messages wait for that central system."""
+    depth: int = connection.execute(
+        _depth, {"charge_point": charge_point, "central_system": central_system}
+    ).scalar_one()
+    return depth
+
+
+def load(connection: Connection, charge_point: str) -> StoredCharger:
+    """All that is known of a charge point; an empty `StoredCharger` for one that was never seen."""
+    identity = schema.charge_point
+    station = (
+        connection.execute(select(identity).where(identity.c.identity == charge_point)).mappings().one_or_none()
+    )
+    configuration = schema.configuration
+    connectors = _rows(connection, schema.connector, charge_point, "connector_id")
+    profiles = _rows(connection, schema.charging_profile, charge_point, "connector_id", "charging_profile_id")
+    transactions = schema.charging_transaction
+    still_open = (
+        select(transactions)
+        .where(transactions.c.charge_point == charge_point, transactions.c.stopped_boot_id.is_(None))
+        .order_by(transactions.c.number)
+    )
+    return StoredCharger(
+        identity=None if station is None else _identity(station),
+        configuration={row["key"]: row["value"] for row in _rows(connection, configuration, charge_point, "key")},
+        meters=tuple(
+            MeterRecord(row["connector_id"], row["total_wh"], row["register_wh"], row["charging_s"])
+            for row in connectors
+            if row["total_wh"] is not None
+        ),
+        availability=tuple(
+            AvailabilityRecord(row["connector_id"], row["operative"])
+            for row in connectors
+            if row["operative"] is not None
+        ),
+        gates=tuple(
+            GateRecord(row["connector_id"], row["gate_closed"]) for row in connectors if row["gate_closed"] is not None
+        ),
+        profiles=tuple(_profile(row) for row in profiles),
+        open_transactions=_transactions(connection, still_open),
+    )
+
+
+def latest_transactions(connection: Connection, charge_point: str, limit: int) -> tuple[TransactionRecord, ...]:
+    """The transactions that began last, open or not, newest first."""
+    transactions = schema.charging_transaction
+    latest = (
+        select(transactions)
+        .where(transactions.c.charge_point == charge_point)
+        .order_by(transactions.c.number.desc())
+        .limit(limit)
+    )
+    return _transactions(connection, latest)
+
+
+def _rows(connection: Connection, table: Any, charge_point: str, *order: str) -> Sequence[RowMapping]:
+    query = select(table).where(table.c.charge_point == charge_point).order_by(*(table.c[name] for name in order))
+    return connection.execute(query).mappings().all()
+
+
+def _identity(row: RowMapping) -> ChargerIdentity | None:
+    if row["number_of_connectors"] is None:
+        return None
+    return ChargerIdentity(
+        number_of_connectors=row["number_of_connectors"],
+        vendor=row["vendor"],
+        model=row["model"],
+        serial_number=row["serial_number"],
+        firmware_version=row["firmware_version"],
+    )
+
+
+def _profile(row: RowMapping) -> ProfileRecord:
+    return ProfileRecord(
+        connector_id=row["connector_id"],
+        charging_profile_id=row["charging_profile_id"],
+        payload=from_json(row["payload"]),
+        local_id=row["local_id"],
+        installed_at=instant_of(row, "installed"),
+    )
+
+
+def _transactions(connection: Connection, query: Select[Any]) -> tuple[TransactionRecord, ...]:
+    rows = connection.execute(query).mappings().all()
+    given = schema.transaction_id
+    ids: dict[str, dict[str, str]] = {row["local_id"]: {} for row in rows}
+    for local_id, system, name in connection.execute(select(given).where(given.c.local_id.in_(list(ids)))):
+        ids[local_id][system] = name
+    return tuple(_transaction(row, ids[row["local_id"]]) for row in rows)
+
+
+def _transaction(row: RowMapping, transaction_ids: dict[str, str]) -> TransactionRecord:
+    return TransactionRecord(
+        local_id=row["local_id"],
+        connector_id=row["connector_id"],
+        id_tag=row["id_tag"],
+        meter_start_wh=row["meter_start_wh"],
+        started_at=instant_of(row, "started"),
+        last_meter_wh=row["last_meter_wh"],
+        last_sample_at=instant_of(row, "last_sample"),
+        serial_number=row["serial_number"],
+        parent_id_tag=row["parent_id_tag"],
+        standing_tag=row["standing_tag"],
+        transaction_ids=transaction_ids,
+        charging_seen=row["charging_seen"],
+        deauthorized=row["deauthorized"],
+        stopped_at=instant_or_none(row, "stopped"),
+        meter_stop_wh=row["meter_stop_wh"],
+        stop_reason=row["stop_reason"],
+    )

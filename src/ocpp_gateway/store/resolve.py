@@ -1,0 +1,63 @@
+"""Fills in stamps from before the clock was known (conformance B-13: never invented, never dropped)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, or_, select, update
+
+from ocpp_gateway.charger.records import StampsResolved
+from ocpp_gateway.instant import parse_utc, resolve_stamp
+from ocpp_gateway.store import schema
+from ocpp_gateway.store.columns import from_json, instant_columns, instant_or_none, stamps_resolved, to_json
+from ocpp_gateway.store.schema import OutboxState
+
+
+def resolve_stamps(connection: Connection, charge_point: str, record: StampsResolved) -> None:
+    """Every moment of that boot that lacks its UTC time gets it: transactions, profiles, messages not yet answered."""
+    utc_at_zero = parse_utc(record.utc_at_zero)
+    boot_id = record.boot_id
+    of_transaction = ("started", "last_sample", "stopped")
+    for table, names in ((schema.charging_transaction, of_transaction), (schema.charging_profile, ("installed",))):
+        _resolve_instants(connection, table, names, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)
+    _resolve_messages(connection, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)
+
+
+def _resolve_instants(
+    connection: Connection,
+    table: Table,
+    names: Sequence[str],
+    *,
+    charge_point: str,
+    boot_id: str,
+    utc_at_zero: datetime,
+) -> None:
+    lacking = or_(*(and_(table.c[f"{name}_utc"].is_(None), table.c[f"{name}_boot_id"] == boot_id) for name in names))
+    rows = connection.execute(select(table).where(table.c.charge_point == charge_point, lacking)).mappings().all()
+    for row in rows:
+        values: dict[str, Any] = {}
+        for name in names:
+            instant = instant_or_none(row, name)
+            if instant is not None:
+                values |= instant_columns(name, instant.resolved(boot_id=boot_id, utc_at_zero=utc_at_zero))
+        this = and_(*(column == row[column.name] for column in table.primary_key))
+        connection.execute(update(table).where(this).values(values))
+
+
+def _resolve_messages(connection: Connection, *, charge_point: str, boot_id: str, utc_at_zero: datetime) -> None:
+    outbox = schema.outbox
+    unanswered = outbox.c.state.in_([OutboxState.QUEUED, OutboxState.DEAD])  # a dead letter can be sent again
+    rows = connection.execute(
+        select(outbox.c.seq, outbox.c.payload, outbox.c.created_at).where(
+            outbox.c.charge_point == charge_point, unanswered
+        )
+    ).all()
+    for seq, payload, created_at in rows:
+        values = {
+            "payload": to_json(stamps_resolved(from_json(payload), boot_id=boot_id, utc_at_zero=utc_at_zero)),
+            "created_at": resolve_stamp(created_at, boot_id=boot_id, utc_at_zero=utc_at_zero),
+        }
+        if values != {"payload": payload, "created_at": created_at}:
+            connection.execute(update(outbox).where(outbox.c.seq == seq).values(values))

@@ -1,0 +1,172 @@
+"""The tables. Every row belongs to a charge point; what is meant for a central system also to that system.
+
+SQLAlchemy Core without an ORM, and only what SQLite and PostgreSQL both have. This is the schema as the code uses
+it; `migrations/` makes it, step by step, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# SQLite counts only a column of exactly the type INTEGER.
+_Counter = BigInteger().with_variant(Integer, "sqlite")
+
+
+class OutboxState(StrEnum):
+    """Where an outbox row stands. Rows stay when they leave the queue: the ledger of a transaction rests on them."""
+
+    QUEUED = "queued"
+    DONE = "done"
+    DEAD = "dead"
+
+
+def _instant(name: str, *, nullable: bool = False) -> tuple[Column[str], Column[str], Column[float]]:
+    """The three columns of an `Instant`; a nullable one is absent when its boot_id is NULL."""
+    return (
+        Column(f"{name}_utc", Text),
+        Column(f"{name}_boot_id", Text, nullable=nullable),
+        Column(f"{name}_monotonic_s", Double, nullable=nullable),
+    )
+
+
+def _charge_point(*, primary_key: bool = False) -> Column[str]:
+    return Column("charge_point", ForeignKey("charge_point.identity"), primary_key=primary_key, nullable=False)
+
+
+store_meta = Table(
+    "store_meta",
+    metadata,
+    Column("instance_id", Text, primary_key=True),
+    Column("created_at", Text, nullable=False),
+)
+"""One row: which store this is. Made with the tables, never changed."""
+
+charge_point = Table(
+    "charge_point",
+    metadata,
+    Column("identity", Text, primary_key=True),
+    Column("number_of_connectors", Integer),  # NULL: the charger was never read
+    Column("vendor", Text),
+    Column("model", Text),
+    Column("serial_number", Text),
+    Column("firmware_version", Text),
+)
+
+configuration = Table(
+    "configuration",
+    metadata,
+    _charge_point(primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+connector = Table(
+    "connector",
+    metadata,
+    _charge_point(primary_key=True),
+    Column("connector_id", Integer, primary_key=True, autoincrement=False),
+    Column("total_wh", BigInteger),  # NULL: no meter, as for connector 0
+    Column("register_wh", BigInteger),
+    Column("charging_s", BigInteger),
+    Column("operative", Boolean),  # NULL: never changed
+    Column("gate_closed", Boolean),  # NULL: never closed
+)
+
+charging_profile = Table(
+    "charging_profile",
+    metadata,
+    _charge_point(primary_key=True),
+    Column("connector_id", Integer, primary_key=True, autoincrement=False),
+    Column("charging_profile_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("payload", Text, nullable=False),
+    Column("local_id", Text),
+    *_instant("installed"),
+)
+
+# Not "transaction": that is a word of SQL, and would have to be quoted in every query typed by hand.
+charging_transaction = Table(
+    "charging_transaction",
+    metadata,
+    Column("number", _Counter, primary_key=True),  # the order in which they began, whatever the clocks said
+    _charge_point(),
+    Column("local_id", Text, nullable=False, unique=True),
+    Column("connector_id", Integer, nullable=False),
+    Column("id_tag", Text, nullable=False),
+    Column("parent_id_tag", Text),
+    Column("serial_number", Text),
+    Column("standing_tag", Text),
+    Column("meter_start_wh", BigInteger, nullable=False),
+    *_instant("started"),
+    Column("last_meter_wh", BigInteger, nullable=False),
+    *_instant("last_sample"),
+    Column("charging_seen", Boolean, nullable=False),
+    Column("deauthorized", Boolean, nullable=False),
+    *_instant("stopped", nullable=True),
+    Column("meter_stop_wh", BigInteger),
+    Column("stop_reason", Text),
+    Index(None, "charge_point", "number"),
+    sqlite_autoincrement=True,
+)
+
+transaction_id = Table(
+    "transaction_id",
+    metadata,
+    Column("local_id", ForeignKey("charging_transaction.local_id"), primary_key=True),
+    Column("central_system", Text, primary_key=True),
+    Column("transaction_id", Text, nullable=False),
+)
+"""What each central system calls a transaction."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", _Counter, primary_key=True),
+    _charge_point(),
+    Column("central_system", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("message_id", Text, nullable=False),  # the id of the next transmission; all of them are in outbox_attempt
+    Column("action", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("local_id", Text),  # no foreign key: whether the transaction or its message comes first is the core's choice
+    Column("created_at", Text, nullable=False),  # `Instant.stamp`
+    Column("transmissions", Integer, nullable=False),
+    Column("last_error", Text),
+    Column("answer", Text),
+    Column("answered_at", Text),  # `Instant.stamp`
+    CheckConstraint("state IN ('queued', 'done', 'dead')", name="state"),
+    Index(None, "charge_point", "central_system", "state", "seq"),  # the head of a queue among all that is done
+    Index(None, "local_id", "action"),  # the StartTransaction of a row, and the ledger of a transaction
+    sqlite_autoincrement=True,  # a number is never given twice, not even that of a row deleted since
+)
+
+outbox_attempt = Table(
+    "outbox_attempt",
+    metadata,
+    Column("seq", ForeignKey("outbox.seq"), primary_key=True, autoincrement=False),
+    Column("message_id", Text, primary_key=True),
+)
+"""Every message id that a row was ever given."""

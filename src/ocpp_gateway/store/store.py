@@ -1,0 +1,146 @@
+"""The store: what survives a kill at any instruction and a power cut, for every charger of this gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ocpp_gateway.charger.records import MAIN, Record, StoredCharger, TransactionRecord
+from ocpp_gateway.errors import StoreError
+from ocpp_gateway.store import database, read, sqlite_file, write
+from ocpp_gateway.store.lock import StoreLock
+from ocpp_gateway.store.read import OutboxRow
+
+Result = TypeVar("Result")
+
+
+class Store:
+    """One database, held by this process alone, written by one thread.
+
+    Every method may be awaited by many tasks; the thread takes them in order, one transaction each. A method that
+    returns has happened, power cut or not; one that raises StoreError has changed nothing. A cancelled method ends,
+    as cancelled, only once the thread is done with it: what was asked for is then there as a whole, or not at all,
+    and nothing is written behind the back of whoever goes on.
+    """
+
+    def __init__(self, path: Path, connection: Connection, thread: ThreadPoolExecutor, held: ExitStack) -> None:
+        self._path = path
+        self._connection = connection
+        self._thread = thread
+        self._held = held
+        self._known: set[str] = set()  # charge points that have their row
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """The store that a `store.url` names, made or migrated if need be.
+
+        Raises StoreError, one line that says what to do: no SQLite URL, no directory, held by another gateway,
+        lost, damaged, not a database, or written by a newer version.
+        """
+        path = sqlite_file.path_of(url)
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        held = ExitStack()  # what `close` gives back, the lock last
+        try:
+            connection = await _on(thread, lambda: _open(path, held))
+        except BaseException:  # cancelled: the thread may have opened all of it
+            await _on(thread, held.close)
+            thread.shutdown(wait=False)
+            raise
+        return cls(path, connection, thread, held)
+
+    async def close(self) -> None:
+        """Ends what was begun, closes the database and lets another gateway have it. Later calls raise StoreError."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await _on(self._thread, self._held.close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    async def load(self, charge_point: str) -> StoredCharger:
+        """All that is known of a charge point; an empty `StoredCharger` for one that was never seen."""
+        return await self._run(lambda connection: read.load(connection, charge_point))
+
+    async def commit(self, charge_point: str, records: Sequence[Record]) -> None:
+        """Writes all records of one event, in their order, in one transaction: all of them, or on StoreError none."""
+        if not records:
+            return
+        is_known = charge_point in self._known
+
+        def work(connection: Connection) -> None:
+            if not is_known:
+                write.ensure_charge_point(connection, charge_point)
+            for record in records:
+                write.write(connection, charge_point, record)
+
+        await self._run(work)
+        self._known.add(charge_point)
+
+    async def outbox_head(self, charge_point: str, central_system: str = MAIN) -> OutboxRow | None:
+        """The oldest message not yet answered nor given up, or None. Its `created_at` is the age of the queue."""
+        return await self._run(lambda connection: read.outbox_head(connection, charge_point, central_system))
+
+    async def outbox_attempted(
+        self, charge_point: str, seq: int, *, message_id: str, transmissions: int, last_error: str | None
+    ) -> None:
+        """Keeps how often a row was sent, and the message id of its next transmission; every id is remembered."""
+        await self._run(
+            lambda connection: write.note_attempt(
+                connection,
+                charge_point,
+                seq,
+                message_id=message_id,
+                transmissions=transmissions,
+                last_error=last_error,
+            )
+        )
+
+    async def outbox_depth(self, charge_point: str, central_system: str = MAIN) -> int:
+        """How many messages wait for that central system."""
+        return await self._run(lambda connection: read.outbox_depth(connection, charge_point, central_system))
+
+    async def transactions(self, charge_point: str, limit: int) -> tuple[TransactionRecord, ...]:
+        """The transactions that began last, open or not, newest first."""
+        return await self._run(lambda connection: read.latest_transactions(connection, charge_point, limit))
+
+    async def _run(self, work: Callable[[Connection], Result]) -> Result:
+        if self._closed:
+            raise StoreError(f"the store {self._path} is closed")
+        return await _on(self._thread, lambda: self._in_transaction(work))
+
+    def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
+        try:
+            with self._connection.begin():
+                return work(self._connection)
+        except DBAPIError as exc:
+            raise StoreError(f"the store {self._path} failed: {exc.orig}") from exc
+        except (ValueError, OverflowError) as exc:  # text that is no Unicode, NaN, a number beyond 64 bits
+            raise StoreError(f"the store {self._path} cannot hold a value: {exc}") from exc
+
+
+def _open(path: Path, held: ExitStack) -> Connection:
+    sqlite_file.check_directory(path)
+    held.callback(StoreLock(path).release)
+    connection = database.open_database(path)
+    held.callback(database.close_database, connection)
+    return connection
+
+
+async def _on(thread: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+    """The result of `work`, done on that thread; on cancellation, waits for it all the same."""
+    future = asyncio.get_running_loop().run_in_executor(thread, work)
+    try:
+        await asyncio.wait([future])
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
+    return future.result()

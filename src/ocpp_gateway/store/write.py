@@ -1,0 +1,231 @@
+"""Each record into its rows. All functions run inside the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, select, update
+
+from ocpp_gateway.charger.records import (
+    AvailabilityRecord,
+    ConfigurationRecord,
+    GateRecord,
+    IdentityRecord,
+    MeterRecord,
+    OutboxDone,
+    OutboxRecord,
+    ProfileRecord,
+    ProfileRemoved,
+    Record,
+    StampsResolved,
+    TransactionIdRecord,
+    TransactionRecord,
+)
+from ocpp_gateway.errors import StoreError
+from ocpp_gateway.store import schema
+from ocpp_gateway.store.columns import instant_columns, to_json
+from ocpp_gateway.store.resolve import resolve_stamps
+from ocpp_gateway.store.schema import OutboxState
+
+
+class _Upsert:
+    """UPDATE, then INSERT if there was nothing. No other writer exists, so nothing can come between the two.
+
+    The statements are made once: SQLAlchemy compiles them once, and finds them again by their identity.
+    """
+
+    def __init__(self, table: Table, *key: str) -> None:
+        self._names = {name: f"key_{name}" for name in key}  # the plain names are those of the columns to set
+        self._insert = insert(table)
+        self._update = update(table).where(*(table.c[name] == bindparam(bound) for name, bound in self._names.items()))
+
+    def __call__(self, connection: Connection, key: dict[str, Any], values: dict[str, Any]) -> bool:
+        """Whether the row was there before."""
+        bound = {self._names[name]: value for name, value in key.items()}
+        if connection.execute(self._update, bound | values).rowcount:
+            return True
+        connection.execute(self._insert, key | values)
+        return False
+
+
+def _is(column: Column[Any]) -> Any:
+    return column == bindparam(f"key_{column.name}")
+
+
+_connector = _Upsert(schema.connector, "charge_point", "connector_id")
+_configuration = _Upsert(schema.configuration, "charge_point", "key")
+_profile = _Upsert(schema.charging_profile, "charge_point", "connector_id", "charging_profile_id")
+_transaction = _Upsert(schema.charging_transaction, "charge_point", "local_id")
+_transaction_id = _Upsert(schema.transaction_id, "local_id", "central_system")
+
+_charge_point_exists = select(schema.charge_point.c.identity).where(_is(schema.charge_point.c.identity))
+_add_charge_point = insert(schema.charge_point)
+_set_identity = update(schema.charge_point).where(_is(schema.charge_point.c.identity))
+_remove_profile = delete(schema.charging_profile).where(
+    _is(schema.charging_profile.c.charge_point),
+    _is(schema.charging_profile.c.connector_id),
+    _is(schema.charging_profile.c.charging_profile_id),
+)
+_known_transaction_ids = select(schema.transaction_id.c.central_system, schema.transaction_id.c.transaction_id).where(
+    _is(schema.transaction_id.c.local_id)
+)
+_append = insert(schema.outbox).returning(schema.outbox.c.seq)
+_row_state = select(schema.outbox.c.state).where(_is(schema.outbox.c.charge_point), _is(schema.outbox.c.seq))
+_set_row = update(schema.outbox).where(_is(schema.outbox.c.charge_point), _is(schema.outbox.c.seq))
+_attempt_known = select(schema.outbox_attempt.c.seq).where(
+    _is(schema.outbox_attempt.c.seq), _is(schema.outbox_attempt.c.message_id)
+)
+_add_attempt = insert(schema.outbox_attempt)
+
+
+def write(connection: Connection, charge_point: str, record: Record) -> None:
+    """Makes the rows say what the record says. Raises StoreError for an outbox row that does not exist."""
+    match record:
+        case MeterRecord():
+            values = {
+                "total_wh": record.total_wh,
+                "register_wh": record.register_wh,
+                "charging_s": record.charging_s,
+            }
+            _connector(connection, {"charge_point": charge_point, "connector_id": record.connector_id}, values)
+        case AvailabilityRecord():
+            key = {"charge_point": charge_point, "connector_id": record.connector_id}
+            _connector(connection, key, {"operative": record.operative})
+        case GateRecord():
+            key = {"charge_point": charge_point, "connector_id": record.connector_id}
+            _connector(connection, key, {"gate_closed": record.closed})
+        case ConfigurationRecord():
+            _configuration(connection, {"charge_point": charge_point, "key": record.key}, {"value": record.value})
+        case IdentityRecord():
+            _write_identity(connection, charge_point, record)
+        case ProfileRecord():
+            _write_profile(connection, charge_point, record)
+        case ProfileRemoved():
+            removed = {
+                "key_charge_point": charge_point,
+                "key_connector_id": record.connector_id,
+                "key_charging_profile_id": record.charging_profile_id,
+            }
+            connection.execute(_remove_profile, removed)
+        case TransactionRecord():
+            _write_transaction(connection, charge_point, record)
+        case TransactionIdRecord():
+            key = {"local_id": record.local_id, "central_system": record.central_system}
+            _transaction_id(connection, key, {"transaction_id": record.transaction_id})
+        case OutboxRecord():
+            _append_to_outbox(connection, charge_point, record)
+        case OutboxDone():
+            _take_from_queue(connection, charge_point, record)
+        case StampsResolved():
+            resolve_stamps(connection, charge_point, record)
+        case _:
+            assert_never(record)
+
+
+def ensure_charge_point(connection: Connection, charge_point: str) -> None:
+    """Makes the row that all others of this charge point refer to, if it is not there."""
+    if connection.execute(_charge_point_exists, {"key_identity": charge_point}).first() is None:
+        connection.execute(_add_charge_point, {"identity": charge_point})
+
+
+def note_attempt(
+    connection: Connection, charge_point: str, seq: int, *, message_id: str, transmissions: int, last_error: str | None
+) -> None:
+    """Keeps how often a row was sent, and under which message id it goes next. Raises StoreError without such a row."""
+    values = {"message_id": message_id, "transmissions": transmissions, "last_error": last_error}
+    key = {"key_charge_point": charge_point, "key_seq": seq}
+    if not connection.execute(_set_row, key | values).rowcount:
+        raise _no_row(charge_point, seq)
+    if connection.execute(_attempt_known, {"key_seq": seq, "key_message_id": message_id}).first() is None:
+        connection.execute(_add_attempt, {"seq": seq, "message_id": message_id})
+
+
+def _write_identity(connection: Connection, charge_point: str, record: IdentityRecord) -> None:
+    values = {
+        "number_of_connectors": record.identity.number_of_connectors,
+        "vendor": record.identity.vendor,
+        "model": record.identity.model,
+        "serial_number": record.identity.serial_number,
+        "firmware_version": record.identity.firmware_version,
+    }
+    connection.execute(_set_identity, {"key_identity": charge_point} | values)
+
+
+def _write_profile(connection: Connection, charge_point: str, record: ProfileRecord) -> None:
+    key = {
+        "charge_point": charge_point,
+        "connector_id": record.connector_id,
+        "charging_profile_id": record.charging_profile_id,
+    }
+    values = {
+        "payload": to_json(record.payload),
+        "local_id": record.local_id,
+        **instant_columns("installed", record.installed_at),
+    }
+    _profile(connection, key, values)
+
+
+def _write_transaction(connection: Connection, charge_point: str, record: TransactionRecord) -> None:
+    """Replaces the transaction, except that a transaction id once given is never taken away, only changed."""
+    values = {
+        "connector_id": record.connector_id,
+        "id_tag": record.id_tag,
+        "parent_id_tag": record.parent_id_tag,
+        "serial_number": record.serial_number,
+        "standing_tag": record.standing_tag,
+        "meter_start_wh": record.meter_start_wh,
+        **instant_columns("started", record.started_at),
+        "last_meter_wh": record.last_meter_wh,
+        **instant_columns("last_sample", record.last_sample_at),
+        "charging_seen": record.charging_seen,
+        "deauthorized": record.deauthorized,
+        **instant_columns("stopped", record.stopped_at),
+        "meter_stop_wh": record.meter_stop_wh,
+        "stop_reason": record.stop_reason,
+    }
+    was_there = _transaction(connection, {"charge_point": charge_point, "local_id": record.local_id}, values)
+    if not record.transaction_ids:
+        return
+    known: dict[str, str] = {}
+    if was_there:  # the ids change once in a transaction's life, its meter every few seconds: compare before writing
+        known = dict(connection.execute(_known_transaction_ids, {"key_local_id": record.local_id}).all())
+    for system, given in record.transaction_ids.items():
+        if known.get(system) != given:
+            key = {"local_id": record.local_id, "central_system": system}
+            _transaction_id(connection, key, {"transaction_id": given})
+
+
+def _append_to_outbox(connection: Connection, charge_point: str, record: OutboxRecord) -> None:
+    row = {
+        "charge_point": charge_point,
+        "central_system": record.central_system,
+        "state": OutboxState.QUEUED,
+        "message_id": record.message_id,
+        "action": record.action,
+        "payload": to_json(record.payload),
+        "local_id": record.local_id,
+        "created_at": record.created_at.stamp(),
+        "transmissions": 0,
+    }
+    seq = connection.execute(_append, row).scalar_one()
+    connection.execute(_add_attempt, {"seq": seq, "message_id": record.message_id})
+
+
+def _take_from_queue(connection: Connection, charge_point: str, record: OutboxDone) -> None:
+    """Ends a row once. The first answer stands; an answer that comes after the row was given up still counts."""
+    key = {"key_charge_point": charge_point, "key_seq": record.seq}
+    state = connection.execute(_row_state, key).scalar_one_or_none()
+    if state is None:
+        raise _no_row(charge_point, record.seq)
+    if state == OutboxState.DONE or (state == OutboxState.DEAD and record.dead):
+        return
+    values = {
+        "state": OutboxState.DEAD if record.dead else OutboxState.DONE,
+        "answer": None if record.answer is None else to_json(record.answer),
+        "answered_at": None if record.answered_at is None else record.answered_at.stamp(),
+    }
+    connection.execute(_set_row, key | values)
+
+
+def _no_row(charge_point: str, seq: int) -> StoreError:
+    return StoreError(f"charge point {charge_point} has no outbox row {seq}")

@@ -1,0 +1,108 @@
+"""How SQLite is used: the modes, the indexes, and what a disk that takes no more does to a commit."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from ocpp_gateway.charger.records import ConfigurationRecord, MeterRecord, OutboxDone, OutboxRecord
+from ocpp_gateway.errors import StoreError
+from ocpp_gateway.instant import Instant
+from ocpp_gateway.store import Store, database
+from ocpp_gateway.store.read import HEAD_QUERY
+
+NOW = Instant(datetime(2026, 3, 1, tzinfo=UTC), "boot-1", 0.0)
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    connection = database.open_database(tmp_path / "gateway.db")
+    yield connection
+    database.close_database(connection)
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        pytest.param("journal_mode", "wal", id="WAL"),
+        pytest.param("synchronous", 2, id="FULL: each commit is on the disk when it returns"),
+        pytest.param("foreign_keys", 1, id="foreign keys"),
+        pytest.param("busy_timeout", 5000, id="waits for a shell that writes"),
+    ],
+)
+def test_modes(connection: Connection, pragma: str, value: object) -> None:
+    assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+
+
+def test_the_head_is_found_by_index_however_much_is_done(connection: Connection) -> None:
+    compiled = HEAD_QUERY.compile(connection, compile_kwargs={"render_postcompile": True})
+    parameters = tuple(
+        {"charge_point": "SITE-1", "central_system": "main"}.get(name, value)
+        for name, value in ((name, compiled.params[name]) for name in compiled.positiontup or ())
+    )
+    plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", parameters).all()
+    steps = [step.detail for step in plan]
+
+    assert any("ix_outbox_charge_point_central_system_state_seq" in step for step in steps)
+    assert not any(step.startswith("SCAN") or "TEMP B-TREE" in step for step in steps), steps
+
+
+@contextmanager
+def no_file_may_grow_beyond(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_disk_that_takes_no_more_fails_whole_commits_and_then_works_again(tmp_path: Path) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path}/gateway.db")
+    await store.commit("SITE-1", [MeterRecord(1, 1)])
+    wal = tmp_path / "gateway.db-wal"
+
+    with no_file_may_grow_beyond(wal.stat().st_size):
+        for charge_point in ("SITE-1", "SITE-2"):  # known, and not known yet
+            with pytest.raises(StoreError, match=r"gateway\.db failed: "):
+                await store.commit(charge_point, [MeterRecord(1, 2), ConfigurationRecord("A", "b" * 20_000)])
+
+    assert (await store.load("SITE-1")).meters == (MeterRecord(1, 1),)
+    for charge_point in ("SITE-1", "SITE-2"):
+        await store.commit(charge_point, [MeterRecord(1, 3)])
+    await store.close()
+
+    store = await Store.open(f"sqlite:///{tmp_path}/gateway.db")
+    for charge_point in ("SITE-1", "SITE-2"):
+        assert (await store.load(charge_point)).meters == (MeterRecord(1, 3),)
+    await store.close()
+
+
+async def test_an_error_of_the_store_tells_no_id_tag(tmp_path: Path) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path}/gateway.db")
+    with pytest.raises(StoreError) as failed:
+        await store.commit("SITE-1", [ConfigurationRecord("04A1B2C3", "\ud800"), MeterRecord(1, 1)])
+    assert "04A1B2C3" not in str(failed.value)
+    await store.close()
+
+
+async def test_every_message_id_of_a_row_is_remembered(tmp_path: Path) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path}/gateway.db")
+    await store.commit("SITE-1", [OutboxRecord("first", "MeterValues", {}, NOW)])
+    for transmissions, message_id in enumerate(["first", "second", "second"], start=1):
+        await store.outbox_attempted("SITE-1", 1, message_id=message_id, transmissions=transmissions, last_error=None)
+    await store.commit("SITE-1", [OutboxDone(1, answer={"status": "Accepted"}, answered_at=NOW)])
+    await store.close()
+
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection:
+        ids = connection.execute("SELECT message_id FROM outbox_attempt WHERE seq = 1").fetchall()
+        assert sorted(ids) == [("first",), ("second",)]
+        row = connection.execute("SELECT state, transmissions, answer, answered_at FROM outbox").fetchall()
+        assert row == [("done", 3, '{"status":"Accepted"}', "2026-03-01T00:00:00.000Z")]
