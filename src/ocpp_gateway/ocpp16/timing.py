@@ -1,0 +1,49 @@
+"""How long this side waits: for answers, before a repeat, before the next connection. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The configuration keys that concern the wire, as they stand now; names and units are OCPP's (S§9.1, E 3.82)."""
+
+    message_timeout_s: float = 30.0
+    transaction_message_attempts: int = 3
+    transaction_message_retry_interval_s: float = 60.0
+    web_socket_ping_interval_s: float = 30.0
+
+
+FIRST_RECONNECT_WITHIN_S = 5.0
+RECONNECT_BASE_S = 3.0
+RECONNECT_DOUBLINGS = 3
+RECONNECT_JITTER_S = 10.0
+RECONNECT_LONGEST_S = 300.0
+
+USEFUL_AFTER_S = 60.0
+"""A connection that was accepted for longer than this was a good one: the back-off starts anew after it (T-40)."""
+
+BOOT_REPEAT_S = 60.0
+
+
+def reconnect_wait_s(failures: int, jitter: float) -> float:
+    """Seconds to wait before the next connection (T-40).
+
+    `failures` counts the connections in a row that could not be made or came to nothing; 0 after a good one,
+    which is tried again within `FIRST_RECONNECT_WITHIN_S`. `jitter` is a random number from 0 to 1: a central
+    system that comes back must not find all its charge points at the door in the same second.
+    """
+    if failures == 0:
+        return 1.0 + jitter * (FIRST_RECONNECT_WITHIN_S - 1.0)
+    doubled = RECONNECT_BASE_S * 2 ** min(failures - 1, RECONNECT_DOUBLINGS)
+    return float(min(RECONNECT_LONGEST_S, doubled + jitter * RECONNECT_JITTER_S))
+
+
+def boot_repeat_s(interval_s: int | None) -> float:
+    """Seconds until the next BootNotification after one that was not accepted.
+
+    `interval_s` is what Pending or Rejected asked for (B-08: 0 leaves it to us); None when there was no usable
+    answer at all (B-09).
+    """
+    return float(interval_s) if interval_s else BOOT_REPEAT_S
