@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Literal, TextIO, cast
+from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -82,7 +82,8 @@ def configure(
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module: `logger(__name__)`."""
-    return cast(structlog.stdlib.BoundLogger, structlog.stdlib.get_logger(name))
+    named: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return named
 
 
 def bind(**fields: Any) -> None:

@@ -161,7 +161,7 @@ def test_w_11_no_field_shows_a_secret(stream: io.StringIO, style: log.Format, fi
     [
         ("ocpp", f"SITE-1: receive message {FRAME}"),
         ("websockets.client", f"> Authorization: Basic {CANARY}"),
-        ("websockets.client", f"< TEXT '[2,\"1\",\"ChangeConfigu...\"{CANARY}\"}}]' [97 bytes]"),
+        ("websockets.client", f'< TEXT \'[2,"1","ChangeConfigu..."{CANARY}"}}]\' [97 bytes]'),
         ("websockets.client", f"> GET wss://u:{CANARY}@host/ocpp HTTP/1.1"),
     ],
 )

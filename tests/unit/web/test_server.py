@@ -64,7 +64,6 @@ async def test_it_answers_in_the_loop_that_runs_it(app: ASGIApp) -> None:
     await stop(serving)
 
 
-
 async def test_a_port_in_use_is_one_line_that_says_what_to_do(app: ASGIApp) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
