@@ -390,6 +390,15 @@ async def test_a_row_ends_once(store: Store) -> None:
     assert (await store.load(CP)).meters == (MeterRecord(1, 5),)
 
 
+async def test_an_answered_start_cannot_be_given_up_any_more(store: Store) -> None:
+    await store.commit(CP, [a_message("start", "StartTransaction"), a_message("values")])
+    start = await head(store)
+    await store.commit(CP, [OutboxDone(start.seq, answer={})])
+    await store.commit(CP, [OutboxDone(start.seq, dead=True)])
+
+    assert not (await head(store)).start_dead
+
+
 async def test_a_late_answer_revives_a_dead_start(store: Store) -> None:
     await store.commit(CP, [a_transaction(), a_message("start", "StartTransaction"), a_message("values")])
     start = await head(store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +20,16 @@ from ocpp_gateway.store import Store, database
 from ocpp_gateway.store.read import HEAD_QUERY
 
 NOW = Instant(datetime(2026, 3, 1, tzinfo=UTC), "boot-1", 0.0)
+
+
+def a_message(message_id: str) -> OutboxRecord:
+    return OutboxRecord(message_id, "MeterValues", {}, NOW)
+
+
+def rows(directory: Path, query: str) -> list[tuple[object, ...]]:
+    """What another process would see."""
+    with closing(sqlite3.connect(directory / "gateway.db")) as connection:
+        return connection.execute(query).fetchall()
 
 
 @pytest.fixture
@@ -93,16 +104,35 @@ async def test_an_error_of_the_store_tells_no_id_tag(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_every_message_id_of_a_row_is_remembered(tmp_path: Path) -> None:
+async def test_a_cancelled_commit_is_on_disk_when_the_cancellation_arrives(tmp_path: Path) -> None:
     store = await Store.open(f"sqlite:///{tmp_path}/gateway.db")
-    await store.commit("SITE-1", [OutboxRecord("first", "MeterValues", {}, NOW)])
-    for transmissions, message_id in enumerate(["first", "second", "second"], start=1):
-        await store.outbox_attempted("SITE-1", 1, message_id=message_id, transmissions=transmissions, last_error=None)
-    await store.commit("SITE-1", [OutboxDone(1, answer={"status": "Accepted"}, answered_at=NOW)])
+    commit = asyncio.create_task(store.commit("SITE-1", [a_message(f"m-{number}") for number in range(200)]))
+    await asyncio.sleep(0)  # it has begun
+    commit.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await commit
+
+    assert rows(tmp_path, "SELECT count(*) FROM outbox") == [(200,)]
     await store.close()
 
-    with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection:
-        ids = connection.execute("SELECT message_id FROM outbox_attempt WHERE seq = 1").fetchall()
-        assert sorted(ids) == [("first",), ("second",)]
-        row = connection.execute("SELECT state, transmissions, answer, answered_at FROM outbox").fetchall()
-        assert row == [("done", 3, '{"status":"Accepted"}', "2026-03-01T00:00:00.000Z")]
+
+async def test_every_message_id_of_a_row_is_remembered(tmp_path: Path) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path}/gateway.db")
+    await store.commit("SITE-1", [a_message("first")])
+    for transmissions, message_id in enumerate(["second", "second", "third"], start=1):
+        await store.outbox_attempted("SITE-1", 1, message_id=message_id, transmissions=transmissions, last_error=None)
+    await store.close()
+
+    ids = rows(tmp_path, "SELECT message_id FROM outbox_attempt WHERE seq = 1")
+    assert sorted(ids) == [("first",), ("second",), ("third",)]
+
+
+async def test_the_first_answer_stands(tmp_path: Path) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path}/gateway.db")
+    await store.commit("SITE-1", [a_message("first")])
+    await store.commit("SITE-1", [OutboxDone(1, answer={"status": "Accepted"}, answered_at=NOW)])
+    await store.commit("SITE-1", [OutboxDone(1, answer={}), OutboxDone(1, dead=True)])
+    await store.close()
+
+    ended = rows(tmp_path, "SELECT state, answer, answered_at FROM outbox")
+    assert ended == [("done", '{"status":"Accepted"}', "2026-03-01T00:00:00.000Z")]
