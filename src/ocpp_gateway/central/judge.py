@@ -114,6 +114,8 @@ class Judge:
             accepted = payload["status"] == "Accepted"
             peer.next_boot_s = None if accepted else now_s + payload["interval"] - _BOOT_TOLERANCE_S
         if action in ("StartTransaction", "MeterValues", "StopTransaction"):
+            if action == "StartTransaction":
+                self.ledger.started(identity, message.payload).id_told = True
             peer.told[action, compact(message.payload)] = None
             _keep_newest(peer.told)
 

@@ -14,8 +14,9 @@ class Transaction:
     """One transaction; `None` where the charge point has not told yet.
 
     `transaction_ids`: every id it was given, newest last; a central system that does not know a repeat again gives
-    it another. Empty while no StartTransaction.req of it was answered with an id. `start_repeats`, `stop_repeats`:
-    how often the same request came again. `meter_values`: MeterValues.req that named it.
+    it another. Empty while every StartTransaction.req of it was refused with a CALLERROR. `id_told`: a valid answer
+    with an id was sent. `start_repeats`, `stop_repeats`: how often the same request came again. `meter_values`:
+    MeterValues.req that named it.
     """
 
     identity: str
@@ -24,6 +25,7 @@ class Transaction:
     meter_start_wh: int
     started_at: str
     transaction_ids: list[int] = field(default_factory=list)
+    id_told: bool = False
     start_repeats: int = 0
     stop: dict[str, Any] | None = None
     stop_repeats: int = 0
@@ -91,7 +93,7 @@ class Ledger:
     def find(self, identity: str, transaction_id: int, connector_id: int | None = None) -> Transaction | None:
         """The newest transaction that goes by an id, a running one before a stopped one.
 
-        -1 also finds one that never got an id: its StartTransaction could not be delivered (X-35).
+        -1 also finds one whose id was never told: its StartTransaction could not be delivered (X-35).
         """
         stopped = nameless = None
         for row in reversed(self._by_identity.get(identity, ())):
@@ -101,7 +103,7 @@ class Ledger:
                 if row.running:
                     return row
                 stopped = stopped or row
-            elif transaction_id == -1 and not row.transaction_ids and (nameless is None or row.running):
+            elif transaction_id == -1 and not row.id_told and (nameless is None or row.running):
                 nameless = row
         return stopped or nameless
 

@@ -18,7 +18,7 @@ class PipeEnd:
     def __init__(self, loses: Callable[[], bool]) -> None:
         self._loses = loses
         self._other: PipeEnd | None = None
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[str | bytes] = deque()
         self._changed = asyncio.Event()
         self._closed: ConnectionClosedError | None = None
 
@@ -26,7 +26,7 @@ class PipeEnd:
     def closed(self) -> bool:
         return self._closed is not None
 
-    async def send(self, text: str, /) -> None:
+    async def send(self, text: str | bytes, /) -> None:
         """Hands a message to the other end; waits while `DEPTH` messages have not been received there."""
         other = self._joined()
         while not self._closed and not other.closed and len(other._waiting) >= DEPTH:
@@ -40,7 +40,7 @@ class PipeEnd:
             other._changed.set()
         await asyncio.sleep(0)  # as a socket would: the other side gets its turn
 
-    async def recv(self) -> str:
+    async def recv(self) -> str | bytes:
         """The next message; what was sent before the close is received before `ConnectionClosedError`."""
         while not self._waiting:
             if self._closed:

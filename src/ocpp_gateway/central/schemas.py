@@ -32,7 +32,7 @@ def problems(action: str, part: Part, payload: Any, *, utc: bool = True) -> list
     """What is wrong with a payload: pairs of CALLERROR code and text, empty when nothing is.
 
     With `utc` a date-time must be UTC with `Z` (T-21), as a charge point has to send it; without, any offset will do.
-    Raises KeyError when the action is not one of OCPP 1.6 or its security whitepaper.
+    Raises ValueError when the action is not one of OCPP 1.6 or its security whitepaper.
     """
     found = sorted(_validator(action, part, utc).iter_errors(payload), key=lambda error: list(map(str, error.path)))
     return [(_ERROR_CODE.get(error.validator, "PropertyConstraintViolation"), _described(error)) for error in found]
@@ -56,7 +56,7 @@ def _folder() -> Any:
 @cache
 def _validator(action: str, part: Part, utc: bool) -> Any:
     if not known(action):
-        raise KeyError(action)
+        raise ValueError(f"{action} is no OCPP 1.6 message")
     name = f"{action}{'Response' if part == 'response' else ''}.json"
     schema = json.loads((_folder() / name).read_text(encoding="utf-8-sig"))
     base = jsonschema.validators.validator_for(schema)

@@ -30,7 +30,7 @@ class WebSocketConnection:
     def __init__(self, websocket: ServerConnection) -> None:
         self._websocket = websocket
 
-    async def send(self, text: str, /) -> None:
+    async def send(self, text: str | bytes, /) -> None:
         try:
             await self._websocket.send(text)
         except ConnectionClosed as closed:

@@ -181,8 +181,7 @@ class CentralSystem:
     # Requests of the charge point
 
     async def _receive(self, session: _Session, raw: str | bytes) -> None:
-        message = read_message(raw)
-        text = raw if isinstance(raw, str) else repr(raw)
+        message, text = read_message(raw), _text(raw)
         # Judged first, so that whoever sees the frame sees its violations as well.
         match message.kind:
             case Kind.CALL:
@@ -289,13 +288,13 @@ class CentralSystem:
         result: dict[str, Any] = answer.payload
         return result
 
-    async def send_raw(self, identity: str, text: str) -> None:
-        """Sends any text. If it can be read as a CALL, even a bad one, the charge point may answer it."""
-        session, message = self._session(identity), read_message(text)
+    async def send_raw(self, identity: str, raw: str | bytes) -> None:
+        """Sends any message. If it can be read as a CALL, even a bad one, the charge point may answer it."""
+        session, message = self._session(identity), read_message(raw)
         if message.message_id and message.kind in (Kind.CALL, Kind.MALFORMED):
             self.judge.asking(identity, message.message_id, message.action or "", message.payload)
-        self._record(session, Direction.SENT, message, text)
-        await session.connection.send(text)
+        self._record(session, Direction.SENT, message, _text(raw))
+        await session.connection.send(raw)
 
     async def _ask(self, session: _Session, action: str, payload: dict[str, Any]) -> Message:
         message_id = str(uuid.uuid4())
@@ -346,3 +345,7 @@ class CentralSystem:
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _text(raw: str | bytes) -> str:
+    return raw if isinstance(raw, str) else repr(raw)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hand_made_charge_point import BOOT, IDENTITY, HandMadeChargePoint, meter_values, start, status, stop
-from ocpp_gateway.central.policy import USUAL, call_error, hang_up, no_answer, payload
+from ocpp_gateway.central.policy import USUAL, Answer, call_error, hang_up, no_answer, payload
 from ocpp_gateway.central.system import CentralSystem
 
 Said = list[tuple[str, dict[str, Any]]]
@@ -51,6 +51,7 @@ SECOND: dict[str, Any] = {"meterStart": 6000, "timestamp": "2026-05-04T20:00:00Z
         pytest.param(said(start(), stop(), stop(meterStop=6100)), "X-39", id="other stop of the same transaction"),
         pytest.param(said(meter_values()), "I3", id="samples before the start"),
         pytest.param(said(start(), stop(), meter_values()), "I3", id="samples after the stop"),
+        pytest.param(said(start(), stop(), BOOT, start()), "I1", id="start again after the stop"),
         pytest.param(said(start(), meter_values(2)), "I3", id="samples of another connector"),
         pytest.param(said(start(), meter_values(0)), "M-03", id="station sample in a transaction"),
         pytest.param(said(meter_values(1, None)), "M-03", id="periodic sample outside"),
@@ -333,6 +334,24 @@ async def test_a_call_is_answered_once(central: CentralSystem, station: HandMade
     assert [violation[:4] for violation in central.violations] == ["T-16"]
 
 
+async def test_i3_a_start_does_not_come_after_its_stop(central: CentralSystem, station: HandMadeChargePoint) -> None:
+    await station.call("StartTransaction", start())
+    await station.call("StopTransaction", stop())
+    again = HandMadeChargePoint(central.connect_in_memory(IDENTITY))
+    await again.call("StartTransaction", start(), "again")
+
+    assert [violation[:3] for violation in central.violations] == ["I3 "]
+
+
+async def test_t_31_an_unknown_message_is_refused(central: CentralSystem, station: HandMadeChargePoint) -> None:
+    await central.send_raw(IDENTITY, '[2,"c","Nonsense",{}]')
+    await station.receive()
+    await station.send(3, "c", {})
+    await station.call("Heartbeat", {})
+
+    assert [violation[:4] for violation in central.violations] == ["T-31"]
+
+
 @pytest.mark.parametrize(
     ("answer", "rules"),
     [
@@ -366,7 +385,7 @@ async def test_a_configuration_is_judged(
     ],
 )
 async def test_i1_a_start_is_repeated_only_when_its_answer_was_lost(
-    central: CentralSystem, station: HandMadeChargePoint, lost: Any, repeats_are_fine: bool
+    central: CentralSystem, station: HandMadeChargePoint, lost: Answer, repeats_are_fine: bool
 ) -> None:
     central.policy.answer_next("StartTransaction", lost)
     await station.call("StartTransaction", start())
@@ -391,16 +410,20 @@ async def test_i1_a_lost_connection_allows_the_same_frame_again(
     assert [(row.transaction_id, row.start_repeats) for row in central.transactions] == [(1, 1)]
 
 
-async def test_x_35_a_transaction_that_never_got_an_id_ends_as_minus_one(
-    central: CentralSystem, station: HandMadeChargePoint
+@pytest.mark.parametrize("lost", [call_error("InternalError"), no_answer()])
+async def test_x_35_a_transaction_whose_id_was_never_told_ends_as_minus_one(
+    central: CentralSystem, station: HandMadeChargePoint, lost: Answer
 ) -> None:
-    central.policy.answer_next("StartTransaction", call_error("InternalError"))
-    await station.call("StartTransaction", start())
+    central.judge.message_timeout_s = 0.0
+    central.policy.answer_next("StartTransaction", lost)
+    await station.send(2, "s", "StartTransaction", start())
+    if lost.copies:
+        await station.receive()
     await station.call("MeterValues", meter_values(transaction_id=-1))
     await station.call("StopTransaction", stop(-1))
 
     assert central.violations == []
-    assert [(row.transaction_id, row.energy_wh, row.meter_values) for row in central.transactions] == [(None, 5000, 1)]
+    assert [(row.id_told, row.energy_wh, row.meter_values) for row in central.transactions] == [(False, 5000, 1)]
 
 
 async def test_x_34_minus_one_is_wrong_when_the_id_is_known(

@@ -67,5 +67,5 @@ def test_t_17_actions_are_known_by_their_exact_name() -> None:
     assert known("StartTransaction")
     assert not known("startTransaction")
     assert not known("StartTransactionResponse")
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match="is no OCPP"):
         problems("../policy", "request", {})

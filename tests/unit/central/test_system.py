@@ -201,6 +201,16 @@ async def test_t_29_raw_commands_do_not_wait(central: CentralSystem, station: Ha
     assert central.violations == []
 
 
+async def test_any_message_can_be_sent(central: CentralSystem, station: HandMadeChargePoint) -> None:
+    for raw in (b"\xff", "{", '[2,"n","ClearCache",null]'):
+        await central.send_raw(IDENTITY, raw)
+        assert await station.connection.recv() == raw
+    await station.send(3, "n", {"status": "Accepted"})  # T-14: null is an empty payload
+    await station.call("Heartbeat", {})
+
+    assert central.violations == []
+
+
 async def test_the_newest_connection_wins(central: CentralSystem, station: HandMadeChargePoint) -> None:
     again = HandMadeChargePoint(central.connect_in_memory(IDENTITY))
     with pytest.raises(ConnectionClosedError):
