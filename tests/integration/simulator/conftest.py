@@ -1,0 +1,8 @@
+"""One loop a test, and none beside it."""
+
+from __future__ import annotations
+
+import asyncio
+
+# Without this the pytest-asyncio plugin makes a loop of its own beside the first test and never closes it.
+asyncio.set_event_loop(None)
