@@ -208,8 +208,8 @@ def problem_of(exc: Exception, endpoint: Endpoint) -> str:
             return f"the host name {place.hostname} cannot be resolved; check central_system.url and DNS"
         case ConnectionRefusedError():
             return "connection refused; check host and port, and that the central system runs"
-        case InvalidMessage() | EOFError():
-            return "the server closed the connection in the handshake; check ws:// or wss://, and the port"
+        case InvalidMessage() | EOFError() | ConnectionResetError():
+            return "the server broke off the handshake; check ws:// or wss:// and the port (TLS has to be 1.2 or newer)"
         case InvalidURI():
             return "not a websocket address; check central_system.url"
         case OSError():
