@@ -188,13 +188,16 @@ async def _read(stdin: int) -> bytes:
     readable = asyncio.Event()
     try:
         loop.add_reader(stdin, readable.set)
-    except PermissionError:  # a plain file, or /dev/null: it cannot be waited for, and never makes us wait
-        return os.read(stdin, LONGEST_LINE)
+    except PermissionError:
+        readable.set()  # a plain file, or /dev/null: it cannot be waited for, and never makes us wait
     try:
         await readable.wait()
     finally:
         loop.remove_reader(stdin)
-    return os.read(stdin, LONGEST_LINE)
+    try:
+        return os.read(stdin, LONGEST_LINE)
+    except OSError:
+        return b""  # the terminal was closed
 
 
 async def _tell_changes(charger: SimulatedCharger, say: Say) -> None:

@@ -171,6 +171,17 @@ async def test_dev_null_is_an_input_that_ends_at_once() -> None:
     os.close(descriptor)
 
 
+async def test_a_terminal_that_is_closed_is_an_input_that_ends() -> None:
+    person, terminal = os.openpty()
+    lines = read_lines(terminal)
+    os.write(person, b"plug 1\n")
+    assert await anext(lines) == "plug 1"
+    os.close(person)
+
+    assert [line async for line in lines] == []
+    os.close(terminal)
+
+
 # ---------------------------------------------------------------- simulate
 
 

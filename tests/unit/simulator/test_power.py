@@ -133,6 +133,17 @@ def test_a_connector_without_a_car_takes_no_part_of_the_station() -> None:
     assert word(charger, 259) == 318
 
 
+def test_a_faulted_connector_leaves_its_part_to_the_other() -> None:
+    charger = new_charger()
+    charger.plug(1)
+    charger.plug(2)
+    charger.write(STATION, 220)
+
+    charger.fault(1, 9)
+
+    assert (word(charger, 259), word(charger, 275)) == (0, 318)
+
+
 def test_the_installers_limit_holds_whatever_the_register_says() -> None:
     charger = new_charger(installer_limit_w=11_000)
     charger.plug(1)
@@ -292,11 +303,12 @@ def test_the_fallback_may_act_after_one_interval() -> None:
 
 def test_the_fallback_acts_at_its_moment_even_when_time_passes_in_one_go() -> None:
     charger = armed()
+    charger.write(INTERVAL, 31)
 
     pass_time(charger, 3600)
 
-    # 60 s at 22 kW, then 3,540 s at 4.2 kW
-    assert charger.connector(1).session_energy_wh == pytest.approx(22_000 * 60 / 3600 + 4_200 * 3540 / 3600)
+    # 62 s at 22 kW, then 3,538 s at 4.2 kW
+    assert charger.connector(1).session_energy_wh == pytest.approx(22_000 * 62 / 3600 + 4_200 * 3538 / 3600)
 
 
 def test_the_fallback_interval_is_not_shortened_by_fast_charging() -> None:

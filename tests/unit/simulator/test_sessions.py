@@ -85,6 +85,17 @@ def test_a_car_takes_what_it_needs_and_no_more() -> None:
     assert 2_609 + 652 < counters(charger)[1] < 2_609 + 3 * 652
 
 
+def test_the_next_car_has_its_own_need() -> None:
+    charger = new_charger()
+    charger.plug(1, ev=ElectricVehicle(energy_wanted_wh=1_000))
+    pass_time(charger, 3600)
+    charger.unplug(1)
+
+    charger.plug(1, ev=ElectricVehicle(energy_wanted_wh=1_000))
+
+    assert status(charger) == CHARGING
+
+
 def test_a_car_may_pause_by_itself_and_go_on() -> None:
     charger = new_charger()
     charger.plug(1)
@@ -230,6 +241,18 @@ def test_where_a_tag_is_required_one_presented_before_the_plug_counts() -> None:
     charger.plug(1)
 
     assert status(charger) == CHARGING
+
+
+def test_of_two_tags_before_the_plug_the_later_one_counts() -> None:
+    charger = new_charger(requires_tag=True)
+    charger.present_tag(1, "FIRST")
+    charger.present_tag(1, "SECOND")
+    charger.plug(1)
+
+    charger.present_tag(1, "FIRST")
+    assert status(charger) == CHARGING
+    charger.present_tag(1, "SECOND")
+    assert status(charger) == FINISHING
 
 
 def test_where_a_tag_is_required_the_same_tag_ends_the_session_until_the_car_leaves() -> None:
