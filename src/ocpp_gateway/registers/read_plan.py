@@ -38,11 +38,10 @@ def plan_reads(
 ) -> tuple[Block, ...]:
     """The fewest requests that read every field, in the order of poll classes, tables and addresses.
 
-    A block has at most `max_count` registers of one table, and crosses at most `max_gap` undefined addresses between
-    two of its fields: a charger refuses a whole read for one address it lacks. It may cross fields of other poll
-    classes, whose registers are then ignored. An optional field is read alone, so that its refusal costs no
-    neighbour. Fields on `refused` addresses are left out, and no block touches one. Fields must not overlap (the
-    mapping's check).
+    A block has at most `max_count` registers of one table and one poll class, and crosses at most `max_gap` other
+    addresses between two of its fields: a charger refuses a whole read for one address it lacks. An optional field is
+    read alone, so that its refusal costs no neighbour. Fields on `refused` addresses are left out, and no block touches
+    one. Fields must not overlap (the mapping's check).
 
     Raises ValueError for a field longer than `max_count`.
     """
@@ -53,20 +52,18 @@ def plan_reads(
     for poll in PollClass:
         for table in Table:
             in_table = sorted((f for f in fields if f.table is table), key=lambda f: f.address)
-            readable = [f for f in in_table if not _addresses(f) & refused]
-            plain = [f for f in readable if not f.optional]
-            shared = {address for f in plain for address in range(f.address, f.end)}
+            readable = [f for f in in_table if f.poll is poll and not _addresses(f) & refused]
             forbidden = {address for t, address in refused if t is table}
             forbidden |= {address for f in in_table if f.optional for address in range(f.address, f.end)}
             run: list[Field] = []
-            for f in (f for f in plain if f.poll is poll):
-                if run and (f.end - run[0].address > max_count or not _joins(run[-1], f, shared, forbidden, max_gap)):
+            for f in (f for f in readable if not f.optional):
+                if run and (f.end - run[0].address > max_count or not _joins(run[-1], f, forbidden, max_gap)):
                     blocks.append(_block(run))
                     run = []
                 run.append(f)
             if run:
                 blocks.append(_block(run))
-            blocks += [_block([f]) for f in readable if f.optional and f.poll is poll]
+            blocks += [_block([f]) for f in readable if f.optional]
     order = list(PollClass)
     return tuple(sorted(blocks, key=lambda b: (order.index(b.poll), b.table, b.address)))
 
@@ -84,9 +81,9 @@ def split(block: Block) -> tuple[Block, Block]:
     return _block(first), _block(second)
 
 
-def _joins(before: Field, after: Field, shared: set[int], forbidden: set[int], max_gap: int) -> bool:
+def _joins(before: Field, after: Field, forbidden: set[int], max_gap: int) -> bool:
     between = range(before.end, after.address)
-    return forbidden.isdisjoint(between) and sum(address not in shared for address in between) <= max_gap
+    return len(between) <= max_gap and forbidden.isdisjoint(between)
 
 
 def _block(fields: Sequence[Field]) -> Block:

@@ -60,7 +60,7 @@ class RegisterImage:
         self._changed: set[int] = set()  # connectors whose snapshot is older than their cells
 
     def take(self, block: Block, data: bytes, now: Instant) -> bool:
-        """Keep what a read of that block brought; whether its bytes are others than before.
+        """Keep what a read of that block brought; whether one of its fields holds other bytes than before.
 
         `data` is 2 × block.count big-endian bytes. Raises ValueError for another length.
         """
@@ -77,10 +77,12 @@ class RegisterImage:
             raise ValueError(f"{block} has {2 * block.count} bytes, not {len(data)}")
         image.data = data
         self._changed |= image.connectors_with_tag
+        changed = False
         for cell, offset in image.cells:
             raw = data[offset : offset + cell.size]
             if cell.raw == raw and cell.image is image:
                 continue
+            changed |= cell.raw != raw
             if cell.image is not None and cell.image is not image:
                 cell.image.data = None  # whoever read it before has to look again
             cell.image = image
@@ -90,7 +92,7 @@ class RegisterImage:
             self.implausible_count += cell.value is None
             if cell.field.connector_id:
                 self._changed.add(cell.field.connector_id)
-        return True
+        return changed
 
     def refuse(self, fields: Iterable[Field], exception_code: int) -> None:
         """Note that the charger answered a read of these fields with a Modbus exception: they hold no value now."""

@@ -22,7 +22,7 @@ RIGHT_METER, RIGHT_STATUS = PLAN[Table.INPUT, 257], PLAN[Table.INPUT, 267]
 LEFT_STATUS = PLAN[Table.INPUT, 283]
 RIGHT_LIMIT, RIGHT_TAG, RIGHT_DERATING = PLAN[Table.HOLDING, 256], PLAN[Table.INPUT, 4096], PLAN[Table.INPUT, 4106]
 STATION, STATION_METER, VERSIONS = PLAN[Table.HOLDING, 0], PLAN[Table.INPUT, 9], PLAN[Table.INPUT, 6]
-SERIAL = PLAN[Table.INPUT, 32]
+HARDWARE, SERIAL = PLAN[Table.INPUT, 14], PLAN[Table.INPUT, 32]
 
 
 def at(monotonic_s: float) -> Instant:
@@ -183,23 +183,29 @@ def test_a_field_read_in_another_block_is_never_taken_from_the_older_one(image: 
 
 
 def test_readings_show_registers_values_and_age(image: RegisterImage) -> None:
-    image.take(VERSIONS, words(0x0100, 0x0604, 2, 0, 0, 0, 0, 0, 2, 0x0D02), at(1))
+    image.take(VERSIONS, words(0x0100, 0x0604, 2), at(1))
+    image.take(HARDWARE, words(2, 0x0D02), at(1))
     shown = reading(image, "station.firmware_version", now_s=4.5)
     assert (shown.raw, shown.value, shown.age_s, shown.address) == ((0x0100, 0x0604), "6.4.1", 3.5, 6)
     assert reading(image, "station.hardware_revision").value == (13, 2)
     assert [r.key for r in image.readings(at(5))] == [field.key for field in MAPPING.fields(2)]
 
 
-def test_a_block_that_only_crosses_a_field_does_not_read_it(image: RegisterImage) -> None:
-    # 9..13 lie between firmware and hardware type but are polled on their own
-    image.take(VERSIONS, words(0x0100, 0x0604, 2, 110, 0, 0, 0, 0, 2, 0x0D02), at(1))
-    assert image.snapshot(at(1)).power_w is None
+def test_a_register_that_a_block_only_crosses_is_no_change() -> None:
+    plan = plan_reads(MAPPING.fields(1), max_count=16, max_gap=2)
+    (whole,) = [block for block in plan if (block.table, block.address) == (Table.INPUT, 257)]
+    image = RegisterImage(MAPPING, 1)
+    assert whole.count == 15
+    assert image.take(whole, words(*range(15)), at(1))
+    data = bytearray(words(*range(15)))
+    data[2 * 8] = 0xFF  # register 265
+    assert not image.take(whole, bytes(data), at(2))
 
 
 def test_the_identity(image: RegisterImage) -> None:
     with pytest.raises(WrongAnswer):
         image.identity()
-    image.take(VERSIONS, words(0x0100, 0x0604, 2, 0, 0, 0, 0, 0, 2, 0x0D02), at(1))
+    image.take(VERSIONS, words(0x0100, 0x0604, 2), at(1))
     image.take(SERIAL, text(b"C123", SERIAL), at(1))
     assert image.identity() == ChargerIdentity(2, "Compleo", "DUO", "C123", "6.4.1")
 
