@@ -1,1 +1,1 @@
-"""The commands an operator types."""
+"""The commands. Each module holds one and imports what it needs when it runs, so that `--help` is quick."""

@@ -42,7 +42,7 @@ def overlaid(data: Any, environ: Mapping[str, str]) -> Overlay:
         if not variable.startswith(PREFIX) or "__" not in variable:
             continue
         path = tuple(variable.removeprefix(PREFIX).lower().split("__"))
-        kind = known.get(path) or _item_kind(known.get(path[:-1]))
+        kind = known.get(path) or item_kind(known.get(path[:-1]))
         if kind is None:
             mistakes.append(Mistake(variable, None, None, "", *_unknown(path, known)))
             continue
@@ -98,7 +98,7 @@ def _leaves(section: type[BaseModel], path: Path) -> Iterator[tuple[Path, Any]]:
             yield (*path, name), Annotated[field.annotation, field]
 
 
-def _item_kind(kind: Any) -> Any:
+def item_kind(kind: Any) -> Any:
     """The type of the values, when `kind` is a section with free keys such as `log.levels`."""
     annotation = get_args(kind)[0] if kind is not None else None
     return get_args(annotation)[1] if get_origin(annotation) is dict else None

@@ -289,7 +289,7 @@ class Web(Section):
 class Log(Section):
     """What is written to standard error."""
 
-    level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    level: Level = Field(default="INFO", description="the least that is written")
     format: Literal["auto", "console", "json"] = Field(
         default="auto", description="`auto`: console on a terminal, JSON elsewhere"
     )
