@@ -1,0 +1,62 @@
+"""When to poll what, and when to try again: plain functions of the time and of what was last read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+from ocpp_gateway.registers.vocabulary import ChargePointStatus
+
+RECONNECT_MINIMUM_S = 1.0
+RECONNECT_MAXIMUM_S = 60.0
+
+Statuses = Mapping[int, ChargePointStatus | None]
+"""Each connector's status as last read, by connector id; None when it was not read, or is not in the mapping."""
+
+
+def reconnect_delay_s(failures: int, chance: float) -> float:
+    """How long to wait after that many failures in a row (1 is the first), with `chance` in 0..1 for the jitter.
+
+    1 to 2 s after the first, doubling up to 30 to 60 s, so that chargers that were lost together do not come back
+    together, and a charger that closes each connection is not called more than once a second (faults M-01, M-04).
+    """
+    longest_s = min(RECONNECT_MAXIMUM_S, RECONNECT_MINIMUM_S * 2.0 ** min(failures, 10))
+    return longest_s * (1 + chance) / 2
+
+
+def next_due_s(last_due_s: float, interval_s: float, now_s: float) -> float:
+    """The next moment that lies whole intervals after the last due one, and not in the past.
+
+    A late cycle does not shift those after it; what was missed is not made up for.
+    """
+    missed = math.ceil((now_s - last_due_s) / interval_s)
+    return last_due_s + max(1, missed) * interval_s
+
+
+def interval_s(
+    statuses: Statuses, *, plugged_s: float, idle_s: float | None, fallback_interval_s: int | None
+) -> float:
+    """Seconds from one poll to the next.
+
+    `idle_s` counts while every connector is Available. Half of the charger's own fallback interval is never exceeded:
+    any access feeds its timer, which may act after one interval (registers.md 3, Watchdog).
+    """
+    idle = all(status is ChargePointStatus.AVAILABLE for status in statuses.values())
+    wanted_s = plugged_s if idle_s is None or not idle else idle_s
+    return min(wanted_s, fallback_interval_s / 2) if fallback_interval_s else wanted_s
+
+
+def tags_to_read(statuses: Statuses, before: Statuses, confirming: AbstractSet[int]) -> list[int]:
+    """The connectors whose tag may be news now: preparing, of another status than before (or none), or `confirming`.
+
+    The tags of all others are read with the slow registers: a tag may be presented before the car is plugged.
+    """
+    return [
+        connector_id
+        for connector_id, status in statuses.items()
+        if status is ChargePointStatus.PREPARING
+        or connector_id in confirming
+        or connector_id not in before
+        or status != before[connector_id]
+    ]

@@ -1,0 +1,620 @@
+"""The poller on a register bank in virtual time: what it asks, what it posts, what it writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from ocpp_gateway.charger.events import (
+    CommandConfirmed,
+    CommandKind,
+    CommandRefused,
+    Event,
+    LinkLost,
+    LinkUp,
+    SnapshotTaken,
+)
+from ocpp_gateway.modbus.poller import Fallback
+from ocpp_gateway.registers.vocabulary import ChargePointStatus, Table
+from unit.modbus.polling import Polling, Start
+from unit.modbus.register_bank import LIMIT, MAPPING, STATUS, TAG, RegisterBank
+
+pytestmark = pytest.mark.looptime
+
+AVAILABLE, PREPARING, CHARGING = 0, 1, 2
+TAG_READS = [(TAG[1], 10), (TAG[2], 10)]
+ROUND = [(257, 8), (267, 5), (273, 8), (283, 5)]  # acceptance 6: four requests for a DUO
+
+
+# ---------------------------------------------------------------- connecting
+
+
+async def test_a_charger_is_asked_for_its_connectors_first_and_introduced_by_what_it_says(polling: Start) -> None:
+    bank = RegisterBank()
+    bank.show(6, 0x0100, 0x0604)
+    bank.show(32, 0x3132, 0x3300)
+    running = await polling(bank)
+    await asyncio.sleep(0.5)
+    assert bank.reads_since(0)[0] == (8, 1)
+    assert isinstance(running.events[0][1], LinkUp)
+    identity = running.posted(LinkUp)[0].identity
+    assert (identity.number_of_connectors, identity.model) == (2, "DUO")
+    assert (identity.firmware_version, identity.serial_number) == ("6.4.1", "123")
+
+
+async def test_a_solo_is_never_asked_for_left_registers(polling: Start) -> None:
+    bank = RegisterBank(number_of_connectors=1)
+    bank.show(STATUS[1], PREPARING)
+    running = await polling(bank)
+    await asyncio.sleep(120)
+    assert {connector.connector_id for connector in running.snapshots[-1].connectors} == {1}
+    assert bank.refused == []
+    assert max(address + count for address, count in bank.reads_since(0)) <= 4107
+
+
+@pytest.mark.parametrize("number", [0, 3, 0xFFFF])
+async def test_an_impossible_number_of_connectors_is_no_charger(polling: Start, number: int) -> None:
+    bank = RegisterBank()
+    bank.show(8, number)
+    running = await polling(bank)
+    await asyncio.sleep(10)
+    assert [type(event) for _, event in running.events] == [LinkLost]
+    assert "number of connectors" in running.posted(LinkLost)[0].reason
+    assert {address for address, _ in bank.reads_since(0)} == {8}
+
+
+# ---------------------------------------------------------------- what is asked when
+
+
+async def test_acceptance_6_an_idle_duo_takes_four_requests_a_round(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(5.5)
+    start = len(running.bank.asked)
+    await asyncio.sleep(5)
+    assert running.bank.reads_since(start) == ROUND * 5
+
+
+async def test_acceptance_6_each_preparing_connector_takes_one_request_more(polling: Start) -> None:
+    running = await polling()
+    running.bank.show(STATUS[2], PREPARING)
+    await asyncio.sleep(5.5)
+    start = len(running.bank.asked)
+    await asyncio.sleep(3)
+    assert running.bank.reads_since(start) == [*ROUND, (TAG[2], 10)] * 3
+    running.bank.show(STATUS[1], PREPARING)
+    await asyncio.sleep(3)
+    start = len(running.bank.asked)
+    await asyncio.sleep(1)
+    assert running.bank.reads_since(start) == ROUND + TAG_READS
+
+
+async def test_acceptance_6_only_mapped_addresses_are_read_and_none_is_refused_after_the_start(polling: Start) -> None:
+    mapped = {(f.table, a) for f in MAPPING.fields(2) for a in range(f.address, f.end)}
+    running = await polling()
+    for second in range(600):
+        running.bank.show(STATUS[1 + second // 7 % 2], second // 3 % 9)
+        await asyncio.sleep(1)
+    asked = {(r.table, a) for r in running.bank.asked for a in range(r.address, r.address + r.count)}
+    assert asked == mapped
+    assert running.bank.refused == []
+
+
+async def test_a_round_is_posted_before_the_slow_registers_are_asked_for(polling: Start) -> None:
+    running = await polling(RegisterBank(answer_s=0.02))
+    await asyncio.sleep(14.5)
+    start = len(running.bank.asked)
+    await asyncio.sleep(1)
+    reads = running.bank.reads_since(start)
+    assert reads[:4] == ROUND
+    assert set(reads[4:]) >= {(0, 6), (9, 5), (256, 1), (272, 1), *TAG_READS, (6, 3)}
+    assert running.posted_at(SnapshotTaken)[15] == pytest.approx(running.posted_at(SnapshotTaken)[14] + 1, abs=0.001)
+
+
+async def test_slow_registers_never_delay_the_next_round_by_more_than_one_request(polling: Start) -> None:
+    running = await polling(RegisterBank(answer_s=0.15))  # a round takes 0.6 s, the slow registers 1.35 s
+    await asyncio.sleep(60)
+    gaps = [later - earlier for earlier, later in pairwise(running.posted_at(SnapshotTaken))]
+    assert max(gaps[1:]) < 1.16
+
+
+async def test_rounds_keep_their_phase(polling: Start) -> None:
+    running = await polling(RegisterBank(answer_s=0.02))
+    await asyncio.sleep(100)
+    begins = [r.at_s for r in running.bank.asked if r.address == 257]
+    assert [b - begins[0] for b in begins] == pytest.approx(range(len(begins)), abs=0.02)
+    assert len(begins) == 100
+
+
+async def test_an_idle_charger_is_asked_at_the_idle_interval_until_a_car_is_seen(polling: Start) -> None:
+    running = await polling(poll_interval_s=5.0, idle_poll_interval_s=60.0)
+    await asyncio.sleep(121)
+    assert len(running.snapshots) == 3
+    running.bank.show(STATUS[1], CHARGING)
+    await asyncio.sleep(60 + 60)
+    assert len(running.snapshots) == 3 + 1 + 12
+    assert not any(snapshot.interrupted for snapshot in running.snapshots[1:])
+
+
+async def test_the_charger_s_own_timer_is_fed_twice_an_interval(polling: Start) -> None:
+    running = await polling(idle_poll_interval_s=60.0, fallback=Fallback(power_w=4200, after_s=40))
+    await asyncio.sleep(100)
+    # 40 s // 2 = 20 s in register 5; half of it is 10 s
+    assert len(running.snapshots) == 10
+    assert running.bank.holding(5) == 20
+
+
+# ---------------------------------------------------------------- tags
+
+
+async def test_a_tag_of_an_idle_connector_is_noticed_and_read_once_more(polling: Start) -> None:
+    running = await polling(poll_interval_s=1.0)
+    await asyncio.sleep(5.5)
+    running.bank.show_tag(2, "04A1B2C3")
+    await asyncio.sleep(15)
+    tags = [snapshot.connectors[1].tag for snapshot in running.snapshots]
+    reads = {tag.read_s for tag in tags if tag and tag.id_tag == "04A1B2C3"}
+    assert len(reads) == 2
+
+
+async def test_a_tag_is_in_the_snapshot_of_the_status_that_it_came_with(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(5.5)
+    running.bank.show(STATUS[1], CHARGING)
+    running.bank.show_tag(1, "04A1B2C3")
+    await asyncio.sleep(2)
+    first, second = (s.connectors[0] for s in running.snapshots if s.connectors[0].status is ChargePointStatus.CHARGING)
+    assert first.tag is not None
+    assert second.tag is not None
+    assert first.tag.id_tag == second.tag.id_tag == "04A1B2C3"
+    assert first.tag.read_s < second.tag.read_s
+
+
+async def test_a_tag_that_replaces_a_standing_one_while_preparing_is_read_twice_within_two_rounds(
+    polling: Start,
+) -> None:
+    running = await polling()
+    running.bank.show_tag(1, "OLD")
+    running.bank.show(STATUS[1], PREPARING)
+    await asyncio.sleep(5.5)
+    running.bank.show_tag(1, "NEW")
+    await asyncio.sleep(2)
+    assert [s.connectors[0].tag.id_tag for s in running.snapshots[-3:] if s.connectors[0].tag] == ["OLD", "NEW", "NEW"]
+
+
+# ---------------------------------------------------------------- refusals
+
+
+async def test_m_05_an_absent_register_is_found_once_and_not_asked_for_again(polling: Start) -> None:
+    bank = RegisterBank()
+    del bank.registers[Table.INPUT, 4122]
+    running = await polling(bank)
+    await asyncio.sleep(60)
+    assert [(r.address, r.count) for r in bank.refused] == [(4122, 1)]
+    assert running.link_events == [running.events[0][1]]
+    assert running.poller.image is not None
+    derating = next(r for r in running.poller.image.readings(running.snapshots[-1].taken_at) if r.address == 4122)
+    assert derating.value is None
+    assert "2, illegal data address" in str(derating.error)
+
+
+async def test_m_05_a_hole_in_a_block_costs_only_the_registers_that_are_missing(polling: Start) -> None:
+    bank = RegisterBank()
+    bank.show(STATUS[1], CHARGING)
+    bank.show(269, 231)
+    del bank.registers[Table.INPUT, 270]  # voltage L2 of connector 1
+    running = await polling(bank)
+    await asyncio.sleep(5.5)
+    refused, start = len(bank.refused), len(bank.asked)
+    await asyncio.sleep(30)
+    connector = running.snapshots[-1].connectors[0]
+    assert connector.status is ChargePointStatus.CHARGING
+    assert connector.voltage_v == (231, None, 0)
+    assert refused == 4  # 267..271, 269..271, 270..271, 270
+    assert len(bank.refused) == refused
+    assert not [r for r in bank.asked[start:] if r.address <= 270 < r.address + r.count and r.table is Table.INPUT]
+
+
+async def test_an_old_charger_without_status_registers_is_still_polled(polling: Start) -> None:
+    bank = RegisterBank()
+    for address in (*range(267, 272), *range(283, 288)):
+        del bank.registers[Table.INPUT, address]
+    bank.show(257, 0b11)
+    running = await polling(bank)
+    await asyncio.sleep(5.5)
+    assert running.snapshots[-1].connectors[0].status is None
+    assert running.posted(LinkLost) == []
+    start = len(bank.asked)
+    await asyncio.sleep(1)
+    assert bank.reads_since(start) == [(257, 8), (273, 8)]
+
+
+async def test_what_was_refused_is_asked_for_again_on_the_next_connection(polling: Start) -> None:
+    bank = RegisterBank()
+    bank.refusals[TAG[1]] = 2
+    running = await polling(bank)
+    await asyncio.sleep(5)
+    assert running.snapshots[-1].connectors[0].tag is None
+    bank.refusals.clear()
+    bank.show_tag(1, "04A1B2C3")
+    bank.connected = False
+    await asyncio.sleep(5)
+    tag = running.snapshots[-1].connectors[0].tag
+    assert tag is not None
+    assert tag.id_tag == "04A1B2C3"
+
+
+async def test_a_charger_that_refuses_every_status_register_is_lost_with_a_hint(polling: Start) -> None:
+    bank = RegisterBank()
+    bank.refusals |= dict.fromkeys(range(257, 288), 2)
+    running = await polling(bank)
+    await asyncio.sleep(3)
+    assert running.snapshots == []
+    assert "right mapping" in running.posted(LinkLost)[0].reason
+
+
+@pytest.mark.parametrize("code", [5, 6])
+async def test_m_06_a_busy_charger_is_asked_again_in_the_same_round(polling: Start, code: int) -> None:
+    running = await polling()
+    await asyncio.sleep(2.5)
+    running.bank.refusals[257] = code
+    asyncio.get_running_loop().call_later(0.8, running.bank.refusals.clear)  # busy at 3.0, free again at 3.3
+    await asyncio.sleep(1.4)
+    assert running.bank.refused
+    assert len(running.snapshots) == 4
+    assert not running.snapshots[-1].interrupted
+
+
+@pytest.mark.parametrize("code", [4, 6, 8, 10, 11, 99])
+async def test_m_06_a_charger_that_keeps_its_status_to_itself_is_lost_after_three_rounds(
+    polling: Start, code: int
+) -> None:
+    running = await polling()
+    await asyncio.sleep(2.5)
+    running.bank.refusals[268] = code
+    await asyncio.sleep(10)
+    assert f"exception {code}" in running.posted(LinkLost)[0].reason
+    assert len(running.snapshots) == 3
+    running.bank.refusals.clear()
+    await asyncio.sleep(10)
+    assert len(running.snapshots) > 5
+    assert [snapshot.interrupted for snapshot in running.snapshots[3:5]] == [True, False]
+
+
+async def test_m_06_trouble_in_a_slow_register_leaves_the_rest_alone(polling: Start) -> None:
+    bank = RegisterBank()
+    bank.refusals[4106] = 4
+    running = await polling(bank)
+    await asyncio.sleep(20)
+    assert len(running.snapshots) == 20
+    bank.refusals.clear()
+    bank.show(4106, 3)
+    await asyncio.sleep(15)
+    assert str(running.snapshots[-1].connectors[0].derating) == "3"
+
+
+# ---------------------------------------------------------------- losses
+
+
+async def test_m_01_a_lost_charger_is_told_once_and_called_again_with_growing_pauses(
+    polling: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = await polling()
+    await asyncio.sleep(5.5)
+    loop = asyncio.get_running_loop()
+    attempts: list[float] = []
+    connect = running.bank.connect
+
+    async def counted() -> None:
+        attempts.append(loop.time())
+        await connect()
+
+    monkeypatch.setattr(running.bank, "connect", counted)
+    running.bank.lose()
+    await asyncio.sleep(150)
+    assert [type(event) for event in running.link_events] == [LinkUp, LinkLost]
+    assert "closed the connection" in running.posted(LinkLost)[0].reason
+    pauses = [later - earlier for earlier, later in pairwise([6.0, *attempts])]
+    assert pauses == pytest.approx([1, 2, 4, 8, 16, 30, 30, 30], abs=0.01)
+    running.bank.down = None
+    await asyncio.sleep(31)
+    assert [type(event) for event in running.link_events] == [LinkUp, LinkLost, LinkUp]
+    assert running.poller.statistics.last_good_poll is not None
+    assert running.poller.statistics.lost_links == 1
+
+
+async def test_a_charger_that_is_away_at_the_start_is_told_once(polling: Start) -> None:
+    bank = RegisterBank()
+    bank.lose("connection refused")
+    running = await polling(bank)
+    await asyncio.sleep(100)
+    assert [type(event) for _, event in running.events] == [LinkLost]
+    assert running.poller.statistics.last_error == "no Modbus TCP connection to charger:502: connection refused"
+
+
+async def test_m_04_a_charger_that_hangs_up_after_each_answer_is_not_called_more_than_once_a_second(
+    polling: Start,
+) -> None:
+    bank = RegisterBank()
+    running = await polling(bank)
+    start_s = asyncio.get_running_loop().time()
+    for _ in range(1000):
+        bank.connected = False
+        await asyncio.sleep(0.1)
+    assert bank.connections <= asyncio.get_running_loop().time() - start_s
+    assert len(running.posted(LinkLost)) <= len(running.posted(LinkUp)) + 1
+
+
+async def test_the_first_snapshot_after_a_gap_says_so(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(2.5)
+    running.bank.connected = False
+    await asyncio.sleep(5)
+    flags = [snapshot.interrupted for snapshot in running.snapshots]
+    assert flags[:5] == [True, False, False, True, False]
+
+
+async def test_a_new_connection_starts_with_empty_hands(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(2.5)
+    assert running.snapshots[-1].connectors[0].power_limit_w == 22000
+    running.bank.connected = False
+    running.bank.registers[Table.HOLDING, 256] = 60
+    await asyncio.sleep(4)
+    again = next(s for s in running.snapshots if s.interrupted and s is not running.snapshots[0])
+    assert again.connectors[0].power_limit_w is None  # nobody has read it since
+    assert running.snapshots[-1].connectors[0].power_limit_w == 6000
+
+
+async def test_m_08_shifted_answers_are_noticed_by_a_register_whose_value_is_known(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(5)
+    running.bank.show(8, 440)
+    await asyncio.sleep(15)
+    assert "reads differently than when the connection was made" in running.posted(LinkLost)[0].reason
+
+
+async def test_m_14_a_charger_that_takes_ten_seconds_for_a_round_is_lost(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(2.5)
+    running.bank.answer_s = 3.0
+    await asyncio.sleep(14)
+    assert "took 12 s" in running.posted(LinkLost)[0].reason
+
+
+async def test_a_stopped_poller_closes_its_connection(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(0.5)
+    assert running.bank.connected
+    task = next(task for task in asyncio.all_tasks() if task.get_name() == "poller")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not running.bank.connected
+
+
+async def test_nothing_is_asked_of_the_charger_while_the_owner_takes_no_events(
+    polling: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = await polling()
+    await asyncio.sleep(5.5)
+    owner_is_back = asyncio.Event()
+
+    async def stuck(event: Event) -> None:
+        running.events.append((asyncio.get_running_loop().time(), event))
+        await owner_is_back.wait()
+
+    monkeypatch.setattr(running.poller, "_post", stuck)
+    await asyncio.sleep(1)
+    asked = len(running.bank.asked)
+    await asyncio.sleep(120)
+    assert len(running.bank.asked) == asked
+    owner_is_back.set()
+    await asyncio.sleep(1)
+    assert len(running.bank.asked) > asked
+    assert running.snapshots[-1].interrupted
+
+
+# ---------------------------------------------------------------- writing
+
+
+async def test_a_limit_is_written_at_once_rounded_down_and_confirmed_by_reading_it_back(polling: Start) -> None:
+    running = await polling(poll_interval_s=60.0)
+    await asyncio.sleep(10)
+    commanded_s = asyncio.get_running_loop().time()
+    running.limit(1, 11_099)
+    await asyncio.sleep(0.01)
+    assert running.bank.writes() == [(256, 110)]
+    assert running.outcomes == [CommandConfirmed(CommandKind.LIMIT, 1, 11_000)]
+    assert running.posted_at(CommandConfirmed)[0] - commanded_s < 0.005
+    assert [(r.address, r.count) for r in running.bank.asked[-1:]] == [(256, 1)]
+    await asyncio.sleep(60)
+    assert running.snapshots[-1].connectors[0].power_limit_w == 11_000
+
+
+async def test_a_write_waits_for_one_answer_at_most_not_for_the_slow_registers(polling: Start) -> None:
+    running = await polling(RegisterBank(answer_s=0.1), poll_interval_s=20.0)
+    await asyncio.sleep(20.55)  # in the slow registers
+    asked = len(running.bank.asked)
+    running.limit(2, 0)
+    await asyncio.sleep(0.15)
+    assert [r.value for r in running.bank.asked[asked:]] == [0]
+
+
+async def test_the_newest_limit_of_a_connector_counts(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(0.5)
+    for value_w in (9000, 7000, 5000):
+        running.limit(1, value_w)
+    running.limit(2, 6000)
+    await asyncio.sleep(0.2)
+    assert running.bank.writes() == [(256, 50), (272, 60)]
+
+
+async def test_limits_are_lowered_before_others_are_raised(polling: Start) -> None:
+    bank = RegisterBank()
+    bank.registers[Table.HOLDING, 256] = 60
+    running = await polling(bank)
+    await asyncio.sleep(2.5)
+    running.limit(1, 16_000)
+    running.limit(2, 6_000)
+    await asyncio.sleep(0.2)
+    assert bank.writes() == [(272, 60), (256, 160)]
+
+
+async def test_a_write_to_the_station_is_followed_by_both_connectors_closed_ones_first(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(2.5)
+    running.limit(1, 11_000)
+    running.limit(2, 0)
+    await asyncio.sleep(0.2)
+    running.limit(0, 22_000)
+    await asyncio.sleep(0.2)
+    assert running.bank.writes() == [(256, 110), (272, 0), (0, 220), (272, 0), (256, 110)]
+
+
+async def test_a_register_is_raised_once_a_second_and_lowered_at_once(polling: Start) -> None:
+    running = await polling(poll_interval_s=60.0)
+    await asyncio.sleep(2)
+    running.limit(1, 0)
+    await asyncio.sleep(0.1)
+    for value_w in (6_000, 8_000, 7_000, 5_000, 9_000):
+        running.limit(1, value_w)
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(2)
+    assert running.bank.writes() == [(256, 0), (256, 60), (256, 50), (256, 90)]
+    at_s = [r.at_s for r in running.bank.asked if r.value is not None]
+    assert at_s[3] - at_s[1] == pytest.approx(1, abs=0.01)
+
+
+async def test_m_12_a_value_that_does_not_stay_is_written_once_more_and_then_refused(polling: Start) -> None:
+    bank = RegisterBank()
+    running = await polling(bank)
+    await asyncio.sleep(0.5)
+    bank.on_write = lambda address, value: 220
+    running.limit(1, 6_000)
+    await asyncio.sleep(0.2)
+    assert bank.writes() == [(256, 60), (256, 60)]
+    [refused] = running.outcomes
+    assert isinstance(refused, CommandRefused)
+    assert refused.value == 6_000
+    assert refused.reason == "holding 256 reads 22000 W after 6000 W was written twice"
+
+
+async def test_m_12_a_value_that_stays_the_second_time_is_confirmed(polling: Start) -> None:
+    bank = RegisterBank()
+    running = await polling(bank)
+    await asyncio.sleep(0.5)
+    bank.on_write = lambda address, value: 220 if len(bank.writes()) == 1 else None
+    running.limit(1, 6_000)
+    await asyncio.sleep(0.2)
+    assert running.outcomes == [CommandConfirmed(CommandKind.LIMIT, 1, 6_000)]
+
+
+async def test_m_06_a_refused_write_is_told_and_a_busy_charger_asked_again(polling: Start) -> None:
+    running = await polling(poll_interval_s=60.0)
+    await asyncio.sleep(2)
+    running.bank.refusals[256] = 3
+    running.limit(1, 6_000)
+    await asyncio.sleep(0.1)
+    assert [type(outcome) for outcome in running.outcomes] == [CommandRefused]
+    assert "Modbus exception 3" in running.refusals[0]
+    running.bank.refusals[256] = 6
+    asyncio.get_running_loop().call_later(0.3, running.bank.refusals.clear)
+    running.limit(1, 6_000)
+    await asyncio.sleep(1)
+    assert running.outcomes[1] == CommandConfirmed(CommandKind.LIMIT, 1, 6_000)
+
+
+@pytest.mark.parametrize(
+    ("connector_id", "value_w", "told"),
+    [(3, 6000, "no power limit register for connector 3"), (1, -100, "cannot hold"), (1, 7_000_000, "cannot hold")],
+)
+async def test_a_limit_that_no_register_can_take_is_refused(
+    polling: Start, connector_id: int, value_w: int, told: str
+) -> None:
+    running = await polling()
+    await asyncio.sleep(0.5)
+    running.limit(connector_id, value_w)
+    await asyncio.sleep(0.1)
+    assert running.bank.writes() == []
+    assert told in running.refusals[0]
+
+
+async def test_a_solo_is_never_written_left_limits(polling: Start) -> None:
+    running = await polling(RegisterBank(number_of_connectors=1))
+    await asyncio.sleep(0.5)
+    running.limit(2, 0)
+    await asyncio.sleep(0.1)
+    assert running.bank.writes() == []
+    assert [type(outcome) for outcome in running.outcomes] == [CommandRefused]
+
+
+async def test_limits_commanded_on_linkup_are_on_the_wire_before_the_second_round(polling: Start) -> None:
+    def command_all(running: Polling, event: Event) -> None:
+        if isinstance(event, LinkUp):
+            for connector_id in LIMIT:
+                running.limit(connector_id, 11_000)
+
+    running = await polling(on_event=command_all)
+    await asyncio.sleep(0.5)
+    assert Counter(running.bank.writes())[256, 110] >= 1
+    first_fast = next(i for i, r in enumerate(running.bank.asked) if r.address == 257)
+    assert running.bank.asked[first_fast + 1].value == 110  # only one read went before
+
+
+async def test_commands_of_a_lost_link_are_dropped_and_those_without_a_link_too(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(2.5)
+    running.bank.connected = False
+    running.limit(1, 6_000)
+    await asyncio.sleep(1)
+    running.limit(2, 6_000)
+    await asyncio.sleep(10)
+    assert running.bank.writes() == []
+    assert running.outcomes == []
+    assert len(running.posted(LinkUp)) == 2
+
+
+async def test_read_only_writes_nothing_at_all(polling: Start) -> None:
+    running = await polling(read_only=True, fallback=Fallback(power_w=4200, after_s=60))
+    await asyncio.sleep(2)
+    running.limit(0, 0)
+    running.limit(1, 0)
+    await asyncio.sleep(60)
+    assert running.bank.writes() == []
+    assert ["read-only" in reason for reason in running.refusals] == [True, True]
+
+
+# ---------------------------------------------------------------- the charger's own fallback
+
+
+async def test_the_fallback_is_set_before_anything_else_and_written_only_where_it_differs(polling: Start) -> None:
+    bank = RegisterBank()
+    bank.registers[Table.HOLDING, 3] = 42
+    writes_at_linkup: list[list[tuple[int, int]]] = []
+
+    def note(running: Polling, event: Event) -> None:
+        if isinstance(event, LinkUp):
+            writes_at_linkup.append(running.bank.writes())
+
+    await polling(bank, on_event=note, fallback=Fallback(power_w=4_250, after_s=61))
+    await asyncio.sleep(5)
+    bank.connected = False
+    await asyncio.sleep(5)
+    assert writes_at_linkup == [[(5, 30)], [(5, 30)]]  # 61 s // 2; 4,250 W is 42 steps already
+
+
+async def test_without_a_fallback_setting_its_registers_are_left_alone(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(60)
+    assert running.bank.writes() == []
+
+
+async def test_a_fallback_that_the_charger_refuses_does_not_keep_it_from_working(polling: Start) -> None:
+    bank = RegisterBank()
+    bank.refusals |= {3: 2, 5: 4}
+    running = await polling(bank, fallback=Fallback(power_w=4_200, after_s=60))
+    await asyncio.sleep(5)
+    assert running.snapshots
