@@ -238,8 +238,10 @@ def test_id_tags_are_masked_unless_asked_for(stream: io.StringIO, fields: dict[s
     assert "04A1B2C3" in stream.getvalue()
 
 
-def test_w_08_a_terminal_gets_no_control_characters(stream: io.StringIO) -> None:
+@pytest.mark.parametrize("text", ["a\x1b[2Jb", "a\r\nb", "a\x9bb", "a\x00b"])
+def test_w_08_a_terminal_gets_no_control_characters(stream: io.StringIO, text: str) -> None:
     log.configure(format="console", stream=stream)
-    log.logger("ocpp_gateway").info("event", serial="a\x1b[2Jb\r\nc\x9bd")
-    assert not {"\x1b", "\r", "\x9b"} & set(stream.getvalue())
-    assert stream.getvalue().count("\n") == 1
+    log.logger("ocpp_gateway").info("event", serial=text)
+    logging.getLogger("library").warning(text)
+    assert stream.getvalue().count("\n") == 2
+    assert all(character.isprintable() for character in stream.getvalue().replace("\n", ""))

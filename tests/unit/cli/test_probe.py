@@ -13,6 +13,8 @@ import typer
 from ocpp_gateway import mapping_files
 from ocpp_gateway.cli import probe as probe_module
 from ocpp_gateway.cli.probe import address
+from ocpp_gateway.cli.probe_reading import read_everything
+from ocpp_gateway.errors import RegisterRefused
 from ocpp_gateway.registers.mapping import Mapping
 from ocpp_gateway.registers.vocabulary import Table
 from ocpp_gateway.simulator.device import SimulatedCharger
@@ -80,6 +82,21 @@ async def test_refused_registers_are_marked_and_cost_their_neighbours_nothing(ru
     assert len(rows) == len(mapping.fields(DUO))
     assert f"{len(refused)} refused" in ended.out
     assert ended.exit_code == 0
+
+
+class WithoutOneRegister:
+    """Answers every read with zeros, but refuses those that touch one address."""
+
+    async def read(self, table: Table, address: int, count: int) -> bytes:
+        if table is Table.INPUT and 260 in range(address, address + count):
+            raise RegisterRefused(table=table, address=address, count=count, exception_code=2)
+        return (DUO if address == 8 else 0).to_bytes(2, "big") * count
+
+
+async def test_a_refused_block_is_split_until_only_the_refused_register_is_left(mapping: Mapping) -> None:
+    probe = await read_everything(WithoutOneRegister(), mapping)
+    assert [(r.field.key, r.refused) for r in probe.readings if r.refused] == [("connector.1.current_l2_a", 2)]
+    assert len(probe.readings) == len(mapping.fields(DUO))
 
 
 async def test_what_a_charger_says_cannot_paint_over_a_terminal(run: Run, server: SimulatorServer) -> None:

@@ -278,6 +278,12 @@ def test_a_mistake_is_one_line_with_its_place(mistakes: Mistakes, old: str, new:
     assert mistakes(GOOD.replace(old, new)) == [line]
 
 
+def test_a_fallback_must_take_longer_than_twice_the_longest_silence(load: Load, mistakes: Mistakes) -> None:
+    # a poll interval of 1 s + 3 time-outs of 1 s = 4 s, twice that = 8 s
+    assert len(mistakes(GOOD + "    fallback: {power_w: 0, after_s: 8}\n")) == 1
+    assert load(GOOD + "    fallback: {power_w: 0, after_s: 9}\n").chargers[0].fallback is not None
+
+
 def test_no_chargers_is_a_mistake(mistakes: Mistakes) -> None:
     text = GOOD[: GOOD.index("chargers:")] + "chargers: []\n"
     assert mistakes(text) == ["gateway.yaml:5:11: chargers: names no charger"]
