@@ -146,7 +146,7 @@ def _loads(text: str) -> Any:
     """The JSON value of a text. Raises ValueError or RecursionError for what no OCPP message needs."""
     if len(text) > MAX_BYTES:
         raise ValueError(f"more than {MAX_BYTES} characters")
-    value = json.loads(text, parse_int=_integer, parse_float=_finite, parse_constant=_no_constant)
+    value = _decode(text)
     if text.count("[") + text.count("{") > MAX_DEPTH:  # else it cannot be deeper, and most frames are not
         _check_depth(value)
     return value
@@ -177,3 +177,6 @@ def _finite(text: str) -> float:
 
 def _no_constant(text: str) -> float:
     raise ValueError(f"{text} is no JSON")
+
+
+_decode = json.JSONDecoder(parse_int=_integer, parse_float=_finite, parse_constant=_no_constant).decode

@@ -113,7 +113,6 @@ class Rpc:
         on_call: OnCall,
         *,
         on_frame: OnFrame | None = None,
-        send_timeout_s: float = SEND_TIMEOUT_S,
         log: Any = None,
     ) -> None:
         self.counts = Counts()
@@ -121,7 +120,6 @@ class Rpc:
         self._connection = connection
         self._on_call = on_call
         self._on_frame = on_frame
-        self._send_timeout_s = send_timeout_s
         self._log = log or logger(__name__)
         self._in_flight = asyncio.Lock()  # held by whoever has a CALL open: boot, volatile calls, the outbox (T-25)
         self._waiting: dict[str, asyncio.Future[Any]] = {}
@@ -181,11 +179,16 @@ class Rpc:
             answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             self._waiting[message_id] = answer
             answers_before = self.counts.answers
+            sent = False
             try:
-                await self._send(text)
-                async with asyncio.timeout(timeout_s):
+                async with asyncio.timeout(timeout_s):  # one for both: they are a third of what a call costs
+                    await self._send(text)
+                    sent = True
                     return await answer
             except TimeoutError as exc:
+                if not sent:
+                    self._lose_unread(timeout_s)
+                    self._check_alive()
                 if answer.done() and not answer.cancelled():  # it came in the very moment
                     return answer.result()
                 late = self._listen_on(message_id)
@@ -231,7 +234,10 @@ class Rpc:
         while True:
             text = await self._answers.get()
             try:
-                await self._send(text)
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await self._send(text)
+            except TimeoutError:
+                self._lose_unread(SEND_TIMEOUT_S)
             finally:
                 self._answers.task_done()
 
@@ -302,13 +308,13 @@ class Rpc:
         if self._on_frame is not None:
             self._on_frame("sent", text)
         try:
-            async with asyncio.timeout(self._send_timeout_s):
-                await self._connection.send(text)
-        except TimeoutError:
-            self.lose(f"the central system took nothing for {self._send_timeout_s:g} s")  # O-22
+            await self._connection.send(text)
         except LOST as exc:
             self.lose(str(exc))
         self._check_alive()
+
+    def _lose_unread(self, waited_s: float) -> None:
+        self.lose(f"the central system took nothing for {waited_s:g} s")  # O-22
 
     def _check_alive(self) -> None:
         if self._gone.is_set():
