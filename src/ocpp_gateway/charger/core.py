@@ -152,7 +152,7 @@ def _link_up(point: ChargePoint, event: LinkUp, turn: Turn) -> None:
     for connector in point.connectors.values():
         connector.commanded_w, connector.refused_until_s = None, 0.0
         connector.unproven = connector.transaction is not None
-    _boot(point, turn)
+    point.boot_due = True
 
 
 def _link_lost(point: ChargePoint, event: LinkLost, turn: Turn) -> None:
@@ -172,6 +172,8 @@ def _snapshot(point: ChargePoint, event: SnapshotTaken, turn: Turn) -> None:
         connector = point.connectors.get(registers.connector_id)
         if connector is not None:
             observation.observe(point, connector, registers, turn, interrupted=snapshot.interrupted)
+    if point.boot_due:  # not before there is a status to tell
+        _boot(point, turn)
 
 
 def _command_confirmed(point: ChargePoint, event: CommandConfirmed, turn: Turn) -> None:
@@ -291,7 +293,7 @@ def _preparing_ends_s(point: ChargePoint, connector: Connector) -> float | None:
 
 def _boot(point: ChargePoint, turn: Turn) -> None:
     """Announce who we are, when it is known or has been waited for, and again when it is not the same any more."""
-    point.boot_by_s = None
+    point.boot_by_s, point.boot_due = None, False
     payload = boot_payload(point.settings, point.identity)
     if payload != point.booted_as:
         point.booted_as = payload

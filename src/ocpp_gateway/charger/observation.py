@@ -69,6 +69,7 @@ def _proven(
             point, connector, turn, reason=reason, at=transaction.last_sample_at, meter_wh=transaction.last_meter_wh
         )
     connector.unproven = connector.after_restart = False
+    transactions.schedule_samples(point, connector, turn)
     return True
 
 
@@ -157,8 +158,11 @@ def _run(point: ChargePoint, connector: Connector, turn: Turn, *, settled: bool,
         return
     connector.faulted_since_s = None
     reason = transactions.end_reason(connector)
-    if reason is None or not settled:
+    if reason is None:
         connector.ending = None
+        return
+    if not settled:  # it proves nothing yet, but it is not said to be otherwise either
+        connector.ending = connector.ending or Ending(turn.now, 0)
         return
     connector.ending = _stands(connector.ending, turn)
     if _confirmed(connector.ending, turn):

@@ -147,7 +147,8 @@ class ChargePoint:
     next_heartbeat_s: float | None = None
     pending_authorize: dict[int, PendingAuthorize] = field(default_factory=dict)
     booted_as: dict[str, str] | None = None
-    boot_by_s: float | None = None
+    boot_by_s: float | None = None  # when to boot without having heard from the charger
+    boot_due: bool = False  # with the next snapshot, if it changes what we say
 
     link_up_s: float | None = None  # since when the link is up; None while it is down
     unreachable_at_s: float | None = None  # when a silent charger becomes Faulted

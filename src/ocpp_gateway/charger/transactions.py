@@ -47,7 +47,7 @@ def start(
     connector.transaction = transaction
     connector.authorization = connector.evidence = connector.ending = None
     connector.preparing_since_s, connector.preparing_expired = None, False
-    connector.next_sample_s = _next_sample_s(point, transaction, turn.now_s)
+    schedule_samples(point, connector, turn)
     set_closed(connector, turn, closed=False)
     turn.persist(transaction)
     turn.enqueue(
@@ -125,7 +125,7 @@ def progress(point: ChargePoint, connector: Connector, turn: Turn, *, metered: b
         connector.transaction = transaction
         turn.persist(transaction)
     if due:
-        connector.next_sample_s = _next_sample_s(point, transaction, turn.now_s)
+        schedule_samples(point, connector, turn)
         measurands = point.configuration.text("MeterValuesSampledData")
         send_meter_values(turn, connector, measurands, "Sample.Periodic", turn.now.stamp())
 
@@ -149,11 +149,20 @@ def send_meter_values(turn: Turn, connector: Connector, measurands: str, context
         )
 
 
+def schedule_samples(point: ChargePoint, connector: Connector, turn: Turn) -> None:
+    """Find the next multiple of MeterValueSampleInterval after the transaction's start (M-01); none when it is 0."""
+    interval_s = point.configuration.integer("MeterValueSampleInterval")
+    if connector.transaction is None or interval_s == 0:
+        connector.next_sample_s = None
+        return
+    started_s = min(connector.transaction.started_at.monotonic_s, turn.now_s)
+    connector.next_sample_s = started_s + (int((turn.now_s - started_s) // interval_s) + 1) * interval_s
+
+
 def reschedule_samples(point: ChargePoint, turn: Turn) -> None:
     """Apply a changed MeterValueSampleInterval to the transactions that run (M-22)."""
     for connector in point.connectors.values():
-        if connector.transaction is not None:
-            connector.next_sample_s = _next_sample_s(point, connector.transaction, turn.now_s)
+        schedule_samples(point, connector, turn)
 
 
 def reschedule_aligned(point: ChargePoint, now: Instant) -> None:
@@ -183,15 +192,6 @@ def send_aligned(point: ChargePoint, turn: Turn) -> None:
 
 DAY_S = 86_400
 STALE_AFTER_S = 65.0  # more than the slowest poll, less than two
-
-
-def _next_sample_s(point: ChargePoint, transaction: TransactionRecord, now_s: float) -> float | None:
-    """The next multiple of the interval after the transaction's start; None when sampling is off."""
-    interval_s = point.configuration.integer("MeterValueSampleInterval")
-    if interval_s == 0:
-        return None
-    started_s = min(transaction.started_at.monotonic_s, now_s)
-    return started_s + (int((now_s - started_s) // interval_s) + 1) * interval_s
 
 
 def end_reason(connector: Connector) -> str | None:

@@ -50,17 +50,17 @@ class Table(StrEnum):
 class PollClass(StrEnum):
     """How often a register is read."""
 
-    FAST = "fast"            # every cycle
-    SLOW = "slow"            # every slow interval
-    ONCE = "once"            # once per connection
+    FAST = "fast"  # every cycle
+    SLOW = "slow"  # every slow interval
+    ONCE = "once"  # once per connection
     ON_CHANGE = "on_change"  # when a status changed, and every cycle while a connector is preparing without a tag
 
 
 class Confidence(StrEnum):
     """How sure a mapping's author is; shown by `probe` and `mapping show`."""
 
-    CONFIRMED = "confirmed"      # stated by the vendor's document, or seen on a charger
-    INFERRED = "inferred"        # follows from the document's own pattern
+    CONFIRMED = "confirmed"  # stated by the vendor's document, or seen on a charger
+    INFERRED = "inferred"  # follows from the document's own pattern
     UNCONFIRMED = "unconfirmed"  # sources differ, or only a guess
 
 

@@ -1,0 +1,239 @@
+"""The gateway whole: the store, every charger under its supervisor, and the web, put together from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from ocpp_gateway import mapping_files
+from ocpp_gateway.charger.core import ChargerCore
+from ocpp_gateway.charger.requests import ACTIONS
+from ocpp_gateway.charger.state import AuthorizationMode, ChargePointSettings
+from ocpp_gateway.charger.view import view
+from ocpp_gateway.clock import Clock, system_clock
+from ocpp_gateway.instant import Instant
+from ocpp_gateway.modbus.link import ModbusLink
+from ocpp_gateway.modbus.poller import Fallback, Poller
+from ocpp_gateway.ocpp16.connection import Endpoint, connect
+from ocpp_gateway.ocpp16.outbox import Outbox
+from ocpp_gateway.ocpp16.session import Session
+from ocpp_gateway.ocpp16.timing import Timing
+from ocpp_gateway.ocpp16.tls import client_context
+from ocpp_gateway.registers.mapping import Mapping
+from ocpp_gateway.runtime import ChargerRuntime
+from ocpp_gateway.settings import CentralSystem, Charger, Settings
+from ocpp_gateway.smart_charging.power import PowerRegister
+from ocpp_gateway.store import Store
+from ocpp_gateway.supervisor import supervise
+from ocpp_gateway.web.app import create_app
+from ocpp_gateway.web.server import serve
+
+
+async def run_gateway(settings: Settings, *, read_only: bool = False) -> int:
+    """Run until SIGTERM or SIGINT; gives the exit code. Raises GatewayError when it cannot start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    gateway = Gateway(settings, read_only=read_only)
+    running = asyncio.create_task(gateway.run(), name="gateway")
+    stopping = asyncio.create_task(stop.wait(), name="signals")
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not running.done():
+        running.cancel()
+    await asyncio.wait({running})
+    if not running.cancelled():
+        running.result()
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One charger's tasks, as long as they live."""
+
+    runtime: ChargerRuntime
+    poller: Poller
+    session: Session
+
+    def view(self, now: Instant) -> dict[str, Any]:
+        """The charger as the API shows it."""
+        shown = view(self.runtime.core.point, now)
+        polling = self.poller.statistics
+        shown["modbus"] |= {
+            "round_s": polling.round_s,
+            "lost_links": polling.lost_links,
+            "missed_rounds": polling.missed_rounds,
+            "last_error": polling.last_error,
+        }
+        shown["central_system"] |= {
+            "connected": self.session.connected,
+            "last_problem": self.session.last_problem,
+        }
+        return {"identity": self.runtime.identity} | shown
+
+
+class Gateway:
+    """One process: its chargers, its store, its web. Shows itself to the web as its `GatewayView`."""
+
+    def __init__(self, settings: Settings, *, read_only: bool = False, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._read_only = read_only
+        self._clock = clock or system_clock()
+        self._places: dict[str, Place] = {}
+        self._store: Store | None = None
+
+    async def run(self, on_web: Callable[[int], None] = lambda port: None) -> None:
+        """Run until cancelled. `on_web` gets the web's port once it listens."""
+        store = await Store.open(self._settings.store.url)
+        self._store = store
+        log = structlog.get_logger("ocpp_gateway")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for charger in self._settings.chargers:
+                    mapping = mapping_files.load(charger.mapping)
+                    run = partial(self._run_charger, charger, mapping, store)
+                    tasks.create_task(supervise(charger.identity, run), name=f"{charger.identity}: supervisor")
+                web = self._settings.web
+                if web.enabled:
+                    app = create_app(self, host=web.host)
+                    tasks.create_task(serve(app, web.host, web.port, on_web), name="web")
+                log.info("gateway_started", chargers=len(self._settings.chargers), read_only=self._read_only)
+        finally:
+            await store.close()
+            log.info("gateway_stopped")
+
+    # ------------------------------------------------------------ for the web
+
+    def healthy(self) -> bool:
+        """The web answers, so the loop and its tasks live; a charger that fails is restarted by its supervisor."""
+        return self._store is not None
+
+    def ready(self) -> tuple[bool, dict[str, str]]:
+        """Whether the store is open and every charger was polled once."""
+        polled = [place for place in self._places.values() if place.runtime.core.point.last_snapshot_at is not None]
+        conditions = {
+            "store": "ok" if self._store is not None else "not open",
+            "configuration": "ok",
+            "polls": "ok" if polled else "no charger has been polled yet",
+        }
+        return all(state == "ok" for state in conditions.values()), conditions
+
+    def chargers(self) -> list[dict[str, Any]]:
+        """Every charger's view, in the order of the file."""
+        now = self._clock.now()
+        identities = (charger.identity for charger in self._settings.chargers)
+        return [self._places[identity].view(now) for identity in identities if identity in self._places]
+
+    def charger(self, identity: str) -> dict[str, Any] | None:
+        """One charger's view."""
+        place = self._places.get(identity)
+        return None if place is None else place.view(self._clock.now())
+
+    # ------------------------------------------------------------ one charger
+
+    async def _run_charger(self, charger: Charger, mapping: Mapping, store: Store) -> None:
+        """One life of one charger's tasks, from what the store knows."""
+        identity, clock = charger.identity, self._clock
+        core = ChargerCore(
+            point_settings(charger, mapping, read_only=self._read_only),
+            await store.load(identity),
+            from_file=charger.configuration,
+            started_at=clock.now(),
+            new_id=lambda: str(uuid4()),
+        )
+        runtime = ChargerRuntime(identity, core, store, clock)
+        timing = partial(wire_timing, core)
+        modbus, transport = charger.modbus, mapping.transport
+        poller = Poller(
+            ModbusLink(
+                modbus.host,
+                transport.port if modbus.port is None else modbus.port,
+                transport.unit_id if modbus.unit_id is None else modbus.unit_id,
+                modbus.timeout_s,
+            ),
+            mapping,
+            runtime.post,
+            clock.now,
+            poll_interval_s=charger.poll_interval_s,
+            idle_poll_interval_s=charger.idle_poll_interval_s,
+            fallback=fallback_of(charger),
+            read_only=self._read_only,
+        )
+        session = Session(
+            charge_point=identity,
+            connect=partial(
+                connect,
+                endpoint(identity, self._settings.central_system_of(charger)),
+                ping_interval_s=lambda: timing().web_socket_ping_interval_s,
+            ),
+            post=runtime.post,
+            deliver=runtime.deliver,
+            learn_time=clock.learn,
+            supported_actions=frozenset(ACTIONS),
+            timing=timing,
+        )
+        outbox = Outbox(charge_point=identity, store=store, session=session, deliver=runtime.deliver, timing=timing)
+        self._places[identity] = Place(runtime, poller, session)
+        await runtime.run(poller, session, outbox)
+
+
+def endpoint(identity: str, central: CentralSystem) -> Endpoint:
+    """Where a charge point connects, and how it proves who it is. ConfigurationError for an unusable TLS file."""
+    tls = None
+    if central.url.startswith("wss:"):
+        tls = client_context(
+            ca_file=central.ca_file,
+            certificate_file=central.client_certificate_file,
+            key_file=central.client_key_file,
+        )
+    return Endpoint(central.url_for(identity), identity, central.read_password, tls)
+
+
+def fallback_of(charger: Charger) -> Fallback | None:
+    """What the charger shall do without us, as the poller takes it."""
+    fallback = charger.fallback
+    return None if fallback is None else Fallback(power_w=fallback.power_w, after_s=fallback.after_s)
+
+
+def point_settings(charger: Charger, mapping: Mapping, *, read_only: bool = False) -> ChargePointSettings:
+    """What the core needs of a charger's settings and mapping."""
+    return ChargePointSettings(
+        max_power_w=charger.max_power_w,
+        power_register=PowerRegister(
+            step_w=mapping.limits.step_w,
+            minimum_w=mapping.limits.minimum_power_w,
+            nominal_voltage_v=charger.power.nominal_voltage_v,
+            tolerance_w=charger.power.tolerance_w,
+        ),
+        mode=AuthorizationMode.CHARGER if read_only else AuthorizationMode(charger.authorization.mode),
+        free_id_tag=charger.authorization.free_id_tag,
+        unknown_id_tag=charger.authorization.unknown_id_tag,
+        connector_max_power_w=charger.connector_max_power_w,
+        read_only=read_only,
+        accept_standing_tag=mapping.tag.standing == "accept",
+        number_of_connectors=mapping.max_connectors,
+        vendor=charger.boot.vendor,
+        model=charger.boot.model,
+        serial_number=charger.boot.serial,
+        fallback_vendor=mapping.vendor,
+        fallback_model=mapping.models[0],
+    )
+
+
+def wire_timing(core: ChargerCore) -> Timing:
+    """The configuration keys that concern the wire, as they stand now."""
+    keys = core.point.configuration
+    return Timing(
+        message_timeout_s=keys.integer("MessageTimeout"),
+        transaction_message_attempts=keys.integer("TransactionMessageAttempts"),
+        transaction_message_retry_interval_s=keys.integer("TransactionMessageRetryInterval"),
+        web_socket_ping_interval_s=keys.integer("WebSocketPingInterval"),
+    )
