@@ -1,0 +1,120 @@
+"""Register values that no charger should show: they never end the process or a transaction (faults M-15 to M-21)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ocpp_gateway.registers.vocabulary import Table
+from scenario.world import World, a_world
+
+STATUS, ERROR, ENERGY, SECONDS, TAG = 268, 267, 264, 262, 4096
+
+
+async def _charging(world: World) -> None:
+    """A car charges at connector 1 since ten past midnight, three phases, 22 kW."""
+    await world.until("00:10")
+    world.plug_in(1, "04A1B2C3", wants_wh=60_000)
+    await world.until("00:15")
+    assert world.story(connector_id=1)[-1].endswith("Start 04A1B2C3 0 Wh")
+
+
+def _told_after(world: World, at: str) -> list[str]:
+    return [line for line in world.story(connector_id=1) if line >= at]
+
+
+async def test_m_16_an_unknown_status_is_kept_out_for_a_while_then_reported_and_ends_nothing(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await _charging(world)
+        world.charger.set_raw(Table.INPUT, STATUS, 99)
+        await world.seconds(25)
+        assert _told_after(world, "00:15") == []
+        await world.seconds(10)
+        world.charger.set_raw(Table.INPUT, STATUS, None)
+        await world.seconds(10)
+        assert [line[9:] for line in _told_after(world, "00:15")] == ["1 Faulted OtherError", "1 Charging"]
+        faulted = next(f for f in world.central.calls("StatusNotification") if f.payload["status"] == "Faulted")
+        assert faulted.payload["vendorErrorCode"] == "status 99"
+        assert world.central.violations == []
+
+
+async def test_m_17_the_meter_never_falls_and_a_reset_in_a_session_is_a_new_segment_of_it(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await _charging(world)
+        meter_wh = world.connector(1).meter.total_wh
+        assert meter_wh > 1_000
+        world.charger.set_raw(Table.INPUT, ENERGY, 0)
+        world.charger.set_raw(Table.INPUT, SECONDS, 0)
+        await world.seconds(30)
+        assert world.connector(1).meter.total_wh == meter_wh
+        world.charger.set_raw(Table.INPUT, ENERGY, 3)
+        world.charger.set_raw(Table.INPUT, SECONDS, 50)
+        await world.seconds(30)
+        assert world.connector(1).meter.total_wh == meter_wh + 300
+        assert _told_after(world, "00:15:01") == []
+        assert world.central.violations == []
+
+
+async def test_m_17_a_leap_of_500_kwh_is_not_believed(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await _charging(world)
+        before_wh = world.connector(1).meter.total_wh
+        world.charger.set_raw(Table.INPUT, ENERGY, 5_000)
+        await world.seconds(1)
+        world.charger.set_raw(Table.INPUT, ENERGY, None)
+        await world.seconds(60)
+        grown_wh = world.connector(1).meter.total_wh - before_wh
+        assert 200 <= grown_wh <= 500  # 22 kW for a minute = 367 Wh
+        assert world.central.violations == []
+
+
+async def test_m_20_a_tag_with_bytes_that_no_id_tag_may_hold_is_billed_to_nobody(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await world.until("00:10")
+        world.charger.set_raw(Table.INPUT, TAG, 0x41FF)
+        world.charger.set_raw(Table.INPUT, TAG + 1, 0x0042)
+        await world.seconds(10)
+        world.plug_in(1, None, wants_wh=1_000)
+        await world.until("00:15")
+        assert world.central.calls("Authorize") == []
+        assert [t.id_tag for t in world.central.transactions] == ["UNKNOWN"]
+
+
+async def test_a_card_left_in_the_register_by_the_last_customer_is_not_billed_again(tmp_path: Path) -> None:
+    from ocpp_gateway.simulator.options import ChargerOptions
+
+    async with a_world(
+        tmp_path, options=ChargerOptions(keeps_tag=True), poll_interval_s=5.0, idle_poll_interval_s=60.0
+    ) as world:
+        for hour, card in ((1, "04A1B2C3"), (3, None), (5, "04FFEEDD")):
+            await world.until(f"{hour}:00")
+            world.plug_in(1, card, wants_wh=1_000)
+            await world.until(f"{hour + 1}:00")
+            world.unplug(1)
+        await world.until("07:00")
+        assert [t.id_tag for t in world.central.transactions] == ["04A1B2C3", "UNKNOWN", "04FFEEDD"]
+        assert world.central.violations == []
+
+
+async def test_g_10_a_pulled_cable_in_a_session_ends_nothing_and_limits_are_written_on_return(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await _charging(world)
+        world.link.cut = True
+        await world.seconds(300)
+        assert [line[9:] for line in _told_after(world, "00:15:01")] == ["1 Faulted OtherError"]
+        written = len(world.charger.writes)
+        world.link.cut = False
+        await world.seconds(120)
+        assert [line[9:] for line in _told_after(world, "00:15:01")] == ["1 Faulted OtherError", "1 Charging"]
+        assert {write.address for write in list(world.charger.writes)[written:]} == {0, 256, 272}
+        assert world.central.violations == []
+
+
+async def test_m_21_a_charger_that_restarts_in_a_session_resumes_it(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await _charging(world)
+        world.charger.reboot()
+        await world.seconds(120)
+        world.unplug(1)
+        await world.seconds(60)
+        assert len(world.central.transactions) == len(world.central.calls("StopTransaction"))
+        assert world.central.violations == []
