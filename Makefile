@@ -41,7 +41,7 @@ check: $(VENV)/.dev
 	$(BIN)/hadolint Dockerfile
 
 bench: $(VENV)/.dev
-	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+	@for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark $(BENCH_ARGS) || exit 1; done
 
 # The stamps say what $(VENV) holds. The second depends on the first, so that pip never runs twice at once under `make -j`.
 $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
