@@ -32,7 +32,7 @@ async def gateway_process(site: Site) -> AsyncIterator[asyncio.subprocess.Proces
             await process.wait()
 
 
-async def test_k_09_a_transaction_survives_a_kill_in_its_middle(tmp_path: Path) -> None:
+async def test_fault_k_09_a_transaction_survives_a_kill_in_its_middle(tmp_path: Path) -> None:
     async with a_site(tmp_path, speed=60.0) as site:
         async with gateway_process(site) as process:
             await site.until(lambda: site.statuses(2) == ["Available"])

@@ -20,13 +20,13 @@ word_orders = st.sampled_from(WordOrder)
 
 
 @given(st.data())
-def test_m_20_no_bytes_make_decoding_fail(data: st.DataObject) -> None:
+def test_fault_m_20_no_bytes_make_decoding_fail(data: st.DataObject) -> None:
     field = data.draw(any_field)
     decode(field, data.draw(st.binary(min_size=2 * field.count, max_size=2 * field.count)))
 
 
 @given(st.binary(min_size=20, max_size=20))
-def test_m_20_an_id_tag_is_printable_and_all_that_the_register_holds(raw: bytes) -> None:
+def test_fault_m_20_an_id_tag_is_printable_and_all_that_the_register_holds(raw: bytes) -> None:
     tag = decode(TAG, raw)
     if tag:
         assert isinstance(tag, str)

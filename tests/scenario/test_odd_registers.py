@@ -22,7 +22,7 @@ def _told_after(world: World, at: str) -> list[str]:
     return [line for line in world.story(connector_id=1) if line >= at]
 
 
-async def test_m_16_an_unknown_status_is_kept_out_for_a_while_then_reported_and_ends_nothing(tmp_path: Path) -> None:
+async def test_fault_m_16_an_unknown_status_is_kept_out_a_while_then_reported_and_ends_nothing(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         await _charging(world)
         world.charger.set_raw(Table.INPUT, STATUS, 99)
@@ -37,7 +37,7 @@ async def test_m_16_an_unknown_status_is_kept_out_for_a_while_then_reported_and_
         assert world.central.violations == []
 
 
-async def test_m_17_the_meter_never_falls_and_a_reset_in_a_session_is_a_new_segment_of_it(tmp_path: Path) -> None:
+async def test_fault_m_17_the_meter_never_falls_and_a_reset_in_a_session_is_a_new_segment_of_it(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         await _charging(world)
         meter_wh = world.connector(1).meter.total_wh
@@ -54,7 +54,7 @@ async def test_m_17_the_meter_never_falls_and_a_reset_in_a_session_is_a_new_segm
         assert world.central.violations == []
 
 
-async def test_m_17_a_leap_of_500_kwh_is_not_believed(tmp_path: Path) -> None:
+async def test_fault_m_17_a_leap_of_500_kwh_is_not_believed(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         await _charging(world)
         before_wh = world.connector(1).meter.total_wh
@@ -67,7 +67,7 @@ async def test_m_17_a_leap_of_500_kwh_is_not_believed(tmp_path: Path) -> None:
         assert world.central.violations == []
 
 
-async def test_m_20_a_tag_with_bytes_that_no_id_tag_may_hold_is_billed_to_nobody(tmp_path: Path) -> None:
+async def test_fault_m_20_a_tag_with_bytes_that_no_id_tag_may_hold_is_billed_to_nobody(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         await world.until("00:10")
         world.charger.set_raw(Table.INPUT, TAG, 0x41FF)
@@ -109,7 +109,7 @@ async def test_g_10_a_pulled_cable_in_a_session_ends_nothing_and_limits_are_writ
         assert world.central.violations == []
 
 
-async def test_m_21_a_charger_that_restarts_in_a_session_resumes_it(tmp_path: Path) -> None:
+async def test_fault_m_21_a_charger_that_restarts_in_a_session_resumes_it(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         await _charging(world)
         world.charger.reboot()

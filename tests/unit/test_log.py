@@ -149,7 +149,7 @@ OURS = [
 
 @pytest.mark.parametrize("style", ["json", "console"])
 @pytest.mark.parametrize("fields", OURS)
-def test_w_11_no_field_shows_a_secret(stream: io.StringIO, style: log.Format, fields: dict[str, Any]) -> None:
+def test_fault_w_11_no_field_shows_a_secret(stream: io.StringIO, style: log.Format, fields: dict[str, Any]) -> None:
     log.configure("DEBUG", style, stream=stream)
     log.logger("ocpp_gateway").debug("event", **fields)
     assert stream.getvalue().count("event") >= 1
@@ -165,7 +165,7 @@ def test_w_11_no_field_shows_a_secret(stream: io.StringIO, style: log.Format, fi
         ("websockets.client", f"> GET wss://u:{CANARY}@host/ocpp HTTP/1.1"),
     ],
 )
-def test_w_11_no_library_shows_a_secret(stream: io.StringIO, library: str, message: str) -> None:
+def test_fault_w_11_no_library_shows_a_secret(stream: io.StringIO, library: str, message: str) -> None:
     log.configure("DEBUG", stream=stream)
     logging.getLogger(library.split(".", maxsplit=1)[0]).setLevel("DEBUG")
     logging.getLogger(library).debug("%s", message)
@@ -174,7 +174,7 @@ def test_w_11_no_library_shows_a_secret(stream: io.StringIO, library: str, messa
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
-def test_w_11_no_traceback_shows_a_secret(stream: io.StringIO, style: log.Format) -> None:
+def test_fault_w_11_no_traceback_shows_a_secret(stream: io.StringIO, style: log.Format) -> None:
     log.configure("DEBUG", style, stream=stream)
     try:
         raise ValueError(f"refused {FRAME}")
@@ -239,7 +239,7 @@ def test_id_tags_are_masked_unless_asked_for(stream: io.StringIO, fields: dict[s
 
 
 @pytest.mark.parametrize("text", ["a\x1b[2Jb", "a\r\nb", "a\x9bb", "a\x00b"])
-def test_w_08_a_terminal_gets_no_control_characters(stream: io.StringIO, text: str) -> None:
+def test_fault_w_08_a_terminal_gets_no_control_characters(stream: io.StringIO, text: str) -> None:
     log.configure(format="console", stream=stream)
     log.logger("ocpp_gateway").info("event", serial=text)
     logging.getLogger("library").warning(text)

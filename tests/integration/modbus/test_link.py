@@ -90,7 +90,7 @@ async def test_a_slow_answer_in_pieces_is_put_together(raw_charger: Start) -> No
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6, 8, 10, 11, 99])
-async def test_m_05_m_06_an_exception_is_told_with_its_code_and_the_connection_stays(
+async def test_fault_m_05_m_06_an_exception_is_told_with_its_code_and_the_connection_stays(
     raw_charger: Start, code: int
 ) -> None:
     charger = await raw_charger(lambda request: [request.exception(code)])
@@ -161,7 +161,7 @@ async def test_an_answer_that_does_not_belong_to_the_read_closes_the_connection(
         pytest.param(frame(lambda r: r.frame + r.frame), id="echoed twice"),
     ],
 )
-async def test_m_12_an_echo_that_differs_from_the_write_is_no_confirmation(raw_charger: Start, answer: Answer) -> None:
+async def test_fault_m_12_an_echo_that_differs_from_the_write_is_no_confirmation(raw_charger: Start, answer: Answer) -> None:
     charger = await raw_charger(answer)
     async with connected_link(charger) as link:
         with pytest.raises(WrongAnswer):
@@ -169,7 +169,7 @@ async def test_m_12_an_echo_that_differs_from_the_write_is_no_confirmation(raw_c
         assert not link.connected
 
 
-async def test_m_08_a_late_answer_is_never_taken_for_the_next_one(raw_charger: Start) -> None:
+async def test_fault_m_08_a_late_answer_is_never_taken_for_the_next_one(raw_charger: Start) -> None:
     def late(request: Request) -> Iterable[bytes | float]:
         yield TIMEOUT_S + 0.05
         yield request.answer(request.registers(666), transaction_id=0)
@@ -267,7 +267,7 @@ async def test_p12_a_connection_dropped_in_a_read_is_seen_at_once(raw_charger: S
 
 
 @pytest.mark.parametrize("ending", Ending)
-async def test_m_04_a_connection_dropped_between_reads_is_told_by_the_next(raw_charger: Start, ending: Ending) -> None:
+async def test_fault_m_04_a_connection_dropped_between_reads_is_told_next(raw_charger: Start, ending: Ending) -> None:
     charger = await raw_charger(lambda request: [request.good(), ending])
     async with connected_link(charger) as link:
         await link.read(Table.INPUT, 8, 1)
@@ -279,7 +279,7 @@ async def test_m_04_a_connection_dropped_between_reads_is_told_by_the_next(raw_c
 # ---------------------------------------------------------------- connecting and closing
 
 
-async def test_m_01_a_closed_port_says_what_to_check() -> None:
+async def test_fault_m_01_a_closed_port_says_what_to_check() -> None:
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()
@@ -290,12 +290,12 @@ async def test_m_01_a_closed_port_says_what_to_check() -> None:
         assert "\n" not in str(unavailable.value)
 
 
-async def test_m_01_a_wrong_host_says_what_to_check() -> None:
+async def test_fault_m_01_a_wrong_host_says_what_to_check() -> None:
     with pytest.raises(LinkUnavailable, match=r"unknown host name; check modbus\.host"):
         await ModbusLink("no-such-host.invalid", 502).connect()
 
 
-async def test_m_01_a_host_that_drops_packets_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fault_m_01_a_host_that_drops_packets_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 

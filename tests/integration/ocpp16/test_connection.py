@@ -61,7 +61,7 @@ async def problem(url: str, **endpoint: Any) -> str:
 # ---------------------------------------------------------------- a good handshake
 
 
-async def test_t_3_frames_go_both_ways_over_the_subprotocol_ocpp1_6() -> None:
+async def test_t_03_frames_go_both_ways_over_the_subprotocol_ocpp1_6() -> None:
     seen: list[Request] = []
 
     def look(websocket: ServerConnection, request: Request) -> None:
@@ -87,11 +87,11 @@ async def test_without_a_password_no_authorization_is_sent() -> None:
     assert "Authorization" not in seen[0].headers
 
 
-def test_t_7_t_8_the_bytes_of_the_key_are_the_password() -> None:
+def test_t_07_t_08_the_bytes_of_the_key_are_the_password() -> None:
     assert basic_authorization("AL1000", KEY) == "Basic QUwxMDAwOgABAgMEBQYH////////////////"
 
 
-def test_t_9_the_user_is_the_identity_as_it_is() -> None:
+def test_t_09_the_user_is_the_identity_as_it_is() -> None:
     header = basic_authorization("RDAM ä:123", b"pw")
 
     assert base64.b64decode(header.removeprefix("Basic ")) == "RDAM ä:123:pw".encode()
@@ -118,7 +118,7 @@ async def test_t_11_the_proxy_of_the_environment_is_not_used(monkeypatch: pytest
         (418, "418: the central system refuses"),
     ],
 )
-async def test_t_5_t_6_a_refused_handshake_says_what_to_do(status: int, says: str) -> None:
+async def test_t_05_t_06_a_refused_handshake_says_what_to_do(status: int, says: str) -> None:
     def refuse(websocket: ServerConnection, request: Request) -> Response:
         return websocket.respond(HTTPStatus(status), "")
 
@@ -131,7 +131,7 @@ async def test_t_5_t_6_a_refused_handshake_says_what_to_do(status: int, says: st
 
 
 @pytest.mark.parametrize("subprotocols", [None, ("ocpp2.0.1",)])
-async def test_t_4_a_server_that_does_not_agree_to_ocpp1_6_hears_nothing(subprotocols: tuple[str, ...] | None) -> None:
+async def test_t_04_a_server_that_does_not_agree_to_ocpp1_6_hears_nothing(subprotocols: tuple[str, ...] | None) -> None:
     heard: list[str | bytes] = []
 
     async def listen(websocket: ServerConnection) -> None:
@@ -146,7 +146,7 @@ async def test_t_4_a_server_that_does_not_agree_to_ocpp1_6_hears_nothing(subprot
     assert heard == []
 
 
-async def test_t_4_a_server_that_picks_another_subprotocol_is_refused() -> None:
+async def test_t_04_a_server_that_picks_another_subprotocol_is_refused() -> None:
     def pick(websocket: ServerConnection, offered: Any) -> Subprotocol:
         return Subprotocol("ocpp2.0.1")
 
@@ -154,7 +154,7 @@ async def test_t_4_a_server_that_picks_another_subprotocol_is_refused() -> None:
         assert "subprotocol ocpp1.6" in await problem(f"ws://{place}/SITE-1")
 
 
-async def test_o_4_redirects_are_not_followed() -> None:
+async def test_fault_o_04_redirects_are_not_followed() -> None:
     async with server() as elsewhere:
 
         def redirect(websocket: ServerConnection, request: Request) -> Response:
@@ -221,7 +221,7 @@ def trusting(authority: trustme.CA, folder: Path) -> ssl.SSLContext:
     return client_context(ca_file=folder / "ca.pem")
 
 
-async def test_z_3_a_server_of_the_trusted_ca_is_spoken_to(authority: trustme.CA, tmp_path: Path) -> None:
+async def test_z_03_a_server_of_the_trusted_ca_is_spoken_to(authority: trustme.CA, tmp_path: Path) -> None:
     async with server(ssl=serving_context(authority.issue_cert("127.0.0.1"))) as place:
         websocket = await open_to(f"wss://{place}/SITE-1", tls=trusting(authority, tmp_path))
         await websocket.send("x")
@@ -229,27 +229,27 @@ async def test_z_3_a_server_of_the_trusted_ca_is_spoken_to(authority: trustme.CA
         await websocket.close()
 
 
-async def test_o_2_another_ca_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
+async def test_fault_o_02_another_ca_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
     async with server(ssl=serving_context(trustme.CA().issue_cert("127.0.0.1"))) as place:
         said = await problem(f"wss://{place}/SITE-1", tls=trusting(authority, tmp_path))
 
     assert "CA is not trusted; put its root certificate in central_system.ca_file" in said
 
 
-async def test_o_2_another_name_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
+async def test_fault_o_02_another_name_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
     async with server(ssl=serving_context(authority.issue_cert("cpms.example.com"))) as place:
         said = await problem(f"wss://{place}/SITE-1", tls=trusting(authority, tmp_path))
 
     assert "the server's certificate is for another" in said
 
 
-async def test_o_2_an_expired_certificate_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
+async def test_fault_o_02_an_expired_certificate_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
     old = authority.issue_cert("127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC))
     async with server(ssl=serving_context(old)) as place:
         assert "has expired" in await problem(f"wss://{place}/SITE-1", tls=trusting(authority, tmp_path))
 
 
-async def test_z_4_tls_below_1_2_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
+async def test_z_04_tls_below_1_2_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
     context = serving_context(authority.issue_cert("127.0.0.1"))
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -266,7 +266,7 @@ async def test_tls_to_a_plain_server_says_so(authority: trustme.CA, tmp_path: Pa
     assert "wss://" in said
 
 
-async def test_z_5_a_client_certificate_is_shown(authority: trustme.CA, tmp_path: Path) -> None:
+async def test_z_05_a_client_certificate_is_shown(authority: trustme.CA, tmp_path: Path) -> None:
     ours = authority.issue_cert("SITE-1.example.com", common_name="SITE-1")
     ours.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "client.pem"))
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -315,7 +315,7 @@ async def test_a_close_by_the_server_is_told_with_its_reason() -> None:
             await websocket.send("x")
 
 
-async def test_o_19_a_frame_that_is_too_large_closes_the_connection() -> None:
+async def test_fault_o_19_a_frame_that_is_too_large_closes_the_connection() -> None:
     async def shout(websocket: ServerConnection) -> None:
         await websocket.send("x" * (MAX_BYTES + 1))
         await websocket.wait_closed()

@@ -78,7 +78,7 @@ def everything_in(database: Path) -> tuple[list[int], list[int], list[int], int]
     return transactions, messages, done, meter
 
 
-def test_k_09_every_commit_that_returned_survives_kill_9(gateways: Gateways, database: Path) -> None:
+def test_fault_k_09_every_commit_that_returned_survives_kill_9(gateways: Gateways, database: Path) -> None:
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     committed: list[int] = []
@@ -103,7 +103,7 @@ def test_k_09_every_commit_that_returned_survives_kill_9(gateways: Gateways, dat
     assert len(answered) > KILLS / 4
 
 
-async def test_d_10_the_lock_names_its_holder_and_dies_with_it(gateways: Gateways, database: Path) -> None:
+async def test_fault_d_10_the_lock_names_its_holder_and_dies_with_it(gateways: Gateways, database: Path) -> None:
     pid = gateways.start()
 
     began = time.monotonic()

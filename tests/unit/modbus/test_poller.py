@@ -187,7 +187,7 @@ async def test_a_tag_that_replaces_a_standing_one_while_preparing_is_read_twice_
 # ---------------------------------------------------------------- refusals
 
 
-async def test_m_05_an_absent_register_is_found_once_and_not_asked_for_again(polling: Start) -> None:
+async def test_fault_m_05_an_absent_register_is_found_once_and_not_asked_for_again(polling: Start) -> None:
     bank = RegisterBank()
     del bank.registers[Table.INPUT, 4122]
     running = await polling(bank)
@@ -200,7 +200,7 @@ async def test_m_05_an_absent_register_is_found_once_and_not_asked_for_again(pol
     assert "2, illegal data address" in str(derating.error)
 
 
-async def test_m_05_a_hole_in_a_block_costs_only_the_registers_that_are_missing(polling: Start) -> None:
+async def test_fault_m_05_a_hole_in_a_block_costs_only_the_registers_that_are_missing(polling: Start) -> None:
     bank = RegisterBank()
     bank.show(STATUS[1], CHARGING)
     bank.show(269, 231)
@@ -256,7 +256,7 @@ async def test_a_charger_that_refuses_every_status_register_is_lost_with_a_hint(
 
 
 @pytest.mark.parametrize("code", [5, 6])
-async def test_m_06_a_busy_charger_is_asked_again_in_the_same_round(polling: Start, code: int) -> None:
+async def test_fault_m_06_a_busy_charger_is_asked_again_in_the_same_round(polling: Start, code: int) -> None:
     running = await polling()
     await asyncio.sleep(2.5)
     running.bank.refusals[257] = code
@@ -268,7 +268,7 @@ async def test_m_06_a_busy_charger_is_asked_again_in_the_same_round(polling: Sta
 
 
 @pytest.mark.parametrize("code", [4, 6, 8, 10, 11, 99])
-async def test_m_06_a_charger_that_keeps_its_status_to_itself_is_lost_after_three_rounds(
+async def test_fault_m_06_a_charger_that_keeps_its_status_to_itself_is_lost_after_three_rounds(
     polling: Start, code: int
 ) -> None:
     running = await polling()
@@ -283,7 +283,7 @@ async def test_m_06_a_charger_that_keeps_its_status_to_itself_is_lost_after_thre
     assert [snapshot.interrupted for snapshot in running.snapshots[3:5]] == [True, False]
 
 
-async def test_m_06_trouble_in_a_slow_register_leaves_the_rest_alone(polling: Start) -> None:
+async def test_fault_m_06_trouble_in_a_slow_register_leaves_the_rest_alone(polling: Start) -> None:
     bank = RegisterBank()
     bank.refusals[4106] = 4
     running = await polling(bank)
@@ -298,7 +298,7 @@ async def test_m_06_trouble_in_a_slow_register_leaves_the_rest_alone(polling: St
 # ---------------------------------------------------------------- losses
 
 
-async def test_m_01_a_lost_charger_is_told_once_and_called_again_with_growing_pauses(
+async def test_fault_m_01_a_lost_charger_is_told_once_and_called_again_with_growing_pauses(
     polling: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = await polling()
@@ -334,7 +334,7 @@ async def test_a_charger_that_is_away_at_the_start_is_told_once(polling: Start) 
     assert running.poller.statistics.last_error == "no Modbus TCP connection to charger:502: connection refused"
 
 
-async def test_m_04_a_charger_that_hangs_up_after_each_answer_is_not_called_more_than_once_a_second(
+async def test_fault_m_04_a_charger_that_hangs_up_after_each_answer_is_not_called_more_than_once_a_second(
     polling: Start,
 ) -> None:
     bank = RegisterBank()
@@ -368,7 +368,7 @@ async def test_a_new_connection_starts_with_empty_hands(polling: Start) -> None:
     assert running.snapshots[-1].connectors[0].power_limit_w == 6000
 
 
-async def test_m_08_shifted_answers_are_noticed_by_a_register_whose_value_is_known(polling: Start) -> None:
+async def test_fault_m_08_shifted_answers_are_noticed_by_a_register_whose_value_is_known(polling: Start) -> None:
     running = await polling()
     await asyncio.sleep(5)
     running.bank.show(8, 440)
@@ -376,7 +376,7 @@ async def test_m_08_shifted_answers_are_noticed_by_a_register_whose_value_is_kno
     assert "reads differently than when the connection was made" in running.posted(LinkLost)[0].reason
 
 
-async def test_m_14_a_charger_that_takes_ten_seconds_for_a_round_is_lost(polling: Start) -> None:
+async def test_fault_m_14_a_charger_that_takes_ten_seconds_for_a_round_is_lost(polling: Start) -> None:
     running = await polling()
     await asyncio.sleep(2.5)
     running.bank.answer_s = 3.0
@@ -488,7 +488,7 @@ async def test_a_register_is_raised_once_a_second_and_lowered_at_once(polling: S
     assert at_s[3] - at_s[1] == pytest.approx(1, abs=0.01)
 
 
-async def test_m_12_a_value_that_does_not_stay_is_written_once_more_and_then_refused(polling: Start) -> None:
+async def test_fault_m_12_a_value_that_does_not_stay_is_written_once_more_and_then_refused(polling: Start) -> None:
     bank = RegisterBank()
     running = await polling(bank)
     await asyncio.sleep(0.5)
@@ -502,7 +502,7 @@ async def test_m_12_a_value_that_does_not_stay_is_written_once_more_and_then_ref
     assert refused.reason == "holding 256 reads 22000 W after 6000 W was written twice"
 
 
-async def test_m_12_a_value_that_stays_the_second_time_is_confirmed(polling: Start) -> None:
+async def test_fault_m_12_a_value_that_stays_the_second_time_is_confirmed(polling: Start) -> None:
     bank = RegisterBank()
     running = await polling(bank)
     await asyncio.sleep(0.5)
@@ -512,7 +512,7 @@ async def test_m_12_a_value_that_stays_the_second_time_is_confirmed(polling: Sta
     assert running.outcomes == [CommandConfirmed(CommandKind.LIMIT, 1, 6_000)]
 
 
-async def test_m_06_a_refused_write_is_told_and_a_busy_charger_asked_again(polling: Start) -> None:
+async def test_fault_m_06_a_refused_write_is_told_and_a_busy_charger_asked_again(polling: Start) -> None:
     running = await polling(poll_interval_s=60.0)
     await asyncio.sleep(2)
     running.bank.refusals[256] = 3

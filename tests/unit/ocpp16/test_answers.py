@@ -43,7 +43,7 @@ ACCEPTED = {"status": "Accepted"}
         pytest.param([7], None, id="no object"),
     ],
 )
-def test_o_11_a_transaction_id_is_taken_wherever_it_can_be_read(payload: Any, usable: object) -> None:
+def test_fault_o_11_a_transaction_id_is_taken_wherever_it_can_be_read(payload: Any, usable: object) -> None:
     assert usable_answer("StartTransaction", payload) == usable
 
 
@@ -78,5 +78,5 @@ def test_an_authorize_without_a_verdict_is_no_answer() -> None:
         pytest.param([], None, id="no object"),
     ],
 )
-def test_b_9_a_boot_answer_counts_by_its_status(payload: Any, answer: BootAnswer | None) -> None:
+def test_b_09_a_boot_answer_counts_by_its_status(payload: Any, answer: BootAnswer | None) -> None:
     assert boot_answer(payload) == answer

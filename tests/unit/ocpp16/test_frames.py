@@ -104,7 +104,7 @@ def test_t_37_a_malformed_frame_is_told_from_one_that_can_be_refused(text: str |
     assert frame.call_id == call_id
 
 
-def test_o_18_brackets_in_texts_are_no_depth() -> None:
+def test_fault_o_18_brackets_in_texts_are_no_depth() -> None:
     payload = {"data": "[" * 100, "more": [{}] * 30}
 
     assert parse_frame(json.dumps([2, "1", "DataTransfer", payload])) == CallFrame("1", "DataTransfer", payload)

@@ -281,7 +281,7 @@ async def test_how_often_it_was_sent_is_kept_before_it_is_sent() -> None:
 
 
 @pytest.mark.looptime
-async def test_o_13_a_lost_connection_repeats_the_very_same_frame_and_costs_no_attempt() -> None:
+async def test_fault_o_13_a_lost_connection_repeats_the_very_same_frame_and_costs_no_attempt() -> None:
     async with world() as it:
         it.add("StartTransaction", START)
         frames = []
@@ -299,7 +299,7 @@ async def test_o_13_a_lost_connection_repeats_the_very_same_frame_and_costs_no_a
 
 
 @pytest.mark.looptime
-async def test_o_8_a_late_answer_still_counts_and_other_calls_go_meanwhile() -> None:
+async def test_fault_o_08_a_late_answer_still_counts_and_other_calls_go_meanwhile() -> None:
     async with world() as it:
         it.add("StartTransaction", START)
         line = await it.connected()
@@ -452,7 +452,7 @@ async def test_the_wait_for_a_repeat_survives_a_reconnect() -> None:
 
 
 @pytest.mark.looptime
-async def test_w_8_a_message_that_is_never_processed_does_not_stop_the_queue() -> None:
+async def test_w_08_a_message_that_is_never_processed_does_not_stop_the_queue() -> None:
     async with world() as it:
         it.add("MeterValues", METER, local_id=None)
         it.add("StopTransaction", STOP, transaction_id="7")

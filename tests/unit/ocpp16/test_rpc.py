@@ -181,7 +181,7 @@ async def test_a_late_answer_that_cannot_come_any_more_says_so() -> None:
             await caught.value.late_answer
 
 
-async def test_o_9_answers_to_nothing_are_counted_and_leave_no_trace() -> None:
+async def test_fault_o_09_answers_to_nothing_are_counted_and_leave_no_trace() -> None:
     async with station() as it:
         asked = it.ask(it.heartbeat("1"))
         await it.line.receive()
@@ -196,7 +196,7 @@ async def test_o_9_answers_to_nothing_are_counted_and_leave_no_trace() -> None:
         assert it.rpc._waiting == {}
 
 
-async def test_o_9_questions_that_stay_unanswered_do_not_pile_up() -> None:
+async def test_fault_o_09_questions_that_stay_unanswered_do_not_pile_up() -> None:
     async with station() as it:
         for _ in range(MAX_LATE + 5):
             with pytest.raises(CallTimedOut):
@@ -205,7 +205,7 @@ async def test_o_9_questions_that_stay_unanswered_do_not_pile_up() -> None:
         assert len(it.rpc._waiting) == MAX_LATE
 
 
-async def test_o_22_a_peer_that_takes_nothing_is_given_up_after_the_send_timeout() -> None:
+async def test_fault_o_22_a_peer_that_takes_nothing_is_given_up_after_the_send_timeout() -> None:
     async with station(NeverTakes) as it:
         before_s = asyncio.get_running_loop().time()
         with pytest.raises(ConnectionLost, match="took nothing for 20 s"):
@@ -213,7 +213,7 @@ async def test_o_22_a_peer_that_takes_nothing_is_given_up_after_the_send_timeout
         assert asyncio.get_running_loop().time() - before_s == pytest.approx(20, abs=0.1)
 
 
-async def test_o_22_a_peer_that_takes_no_answer_is_given_up_too() -> None:
+async def test_fault_o_22_a_peer_that_takes_no_answer_is_given_up_too() -> None:
     async with station(NeverTakes) as it:
         await it.line.send(2, "1", "ClearCache", {})
         await settle()
@@ -329,7 +329,7 @@ async def test_an_answer_leaves_before_the_question_that_was_decided_after_it() 
         await it.line.send(3, "2", {})
 
 
-async def test_o_21_what_is_too_much_at_once_is_refused() -> None:
+async def test_fault_o_21_what_is_too_much_at_once_is_refused() -> None:
     async with station() as it:
         for number in range(MAX_OPEN_CALLS + 3):
             await it.line.send(2, str(number), "ClearCache", {})
@@ -341,7 +341,7 @@ async def test_o_21_what_is_too_much_at_once_is_refused() -> None:
         assert len(it.calls) == MAX_OPEN_CALLS
 
 
-async def test_o_21_a_peer_that_asks_on_and_reads_nothing_is_cut_off() -> None:
+async def test_fault_o_21_a_peer_that_asks_on_and_reads_nothing_is_cut_off() -> None:
     async with station(NeverTakes) as it:
         for _ in range(MAX_UNSENT_ANSWERS + 5):
             await it.line.send(2, "1")
@@ -350,7 +350,7 @@ async def test_o_21_a_peer_that_asks_on_and_reads_nothing_is_cut_off() -> None:
         assert it.ended == ["the central system asks on without reading our answers"]
 
 
-async def test_b_5_a_deaf_charge_point_answers_nothing() -> None:
+async def test_b_05_a_deaf_charge_point_answers_nothing() -> None:
     async with station() as it:
         it.rpc.deaf = True
         await it.line.send(2, "1", "ClearCache", {})

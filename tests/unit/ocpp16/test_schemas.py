@@ -147,5 +147,5 @@ def test_no_action_but_the_known_ones_has_a_schema() -> None:
         schemas.check_request("../call", {})
 
 
-def test_s_5_status_notification_passes_the_outgoing_check() -> None:
+def test_s_05_status_notification_passes_the_outgoing_check() -> None:
     schemas.check_request("StatusNotification", STATUS)

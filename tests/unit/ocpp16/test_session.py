@@ -109,7 +109,7 @@ async def test_no_connection_before_it_is_known_who_we_are() -> None:
         await it.central.opened()
 
 
-async def test_b_1_boot_notification_is_first_and_says_who_we_are() -> None:
+async def test_b_01_boot_notification_is_first_and_says_who_we_are() -> None:
     async with world() as it:
         it.session.boot(BOOT)
         line = await it.central.opened()
@@ -120,7 +120,7 @@ async def test_b_1_boot_notification_is_first_and_says_who_we_are() -> None:
         assert it.session.registration is RegistrationStatus.ACCEPTED
 
 
-async def test_b_1_nothing_else_is_asked_before_acceptance() -> None:
+async def test_b_01_nothing_else_is_asked_before_acceptance() -> None:
     async with world() as it:
         it.session.boot(BOOT)
         line = await it.central.opened()
@@ -132,7 +132,7 @@ async def test_b_1_nothing_else_is_asked_before_acceptance() -> None:
         assert it.events == [Failed(1, Failure.OFFLINE)]
 
 
-async def test_b_3_the_central_systems_time_is_known_before_the_session_is_up() -> None:
+async def test_b_03_the_central_systems_time_is_known_before_the_session_is_up() -> None:
     async with world() as it:
         it.clock_news = ClockSet("boot", NOW)
         await it.accepted()
@@ -141,7 +141,7 @@ async def test_b_3_the_central_systems_time_is_known_before_the_session_is_up() 
         assert it.events == [ClockSet("boot", NOW), ACCEPTED_UP]
 
 
-async def test_b_5_rejected_is_silence_in_both_directions_until_the_interval_is_over() -> None:
+async def test_b_05_rejected_is_silence_in_both_directions_until_the_interval_is_over() -> None:
     async with world() as it:
         it.session.boot(BOOT)
         line = await it.central.opened()
@@ -157,7 +157,7 @@ async def test_b_5_rejected_is_silence_in_both_directions_until_the_interval_is_
         assert it.events == [Failed(1, Failure.OFFLINE)]
 
 
-async def test_b_5_a_rejected_charge_point_does_not_even_connect_before_its_time() -> None:
+async def test_b_05_a_rejected_charge_point_does_not_even_connect_before_its_time() -> None:
     async with world() as it:
         it.session.boot(BOOT)
         line = await it.central.opened()
@@ -170,7 +170,7 @@ async def test_b_5_a_rejected_charge_point_does_not_even_connect_before_its_time
         await again.asked("BootNotification")
 
 
-async def test_b_6_pending_answers_calls_and_asks_nothing() -> None:
+async def test_b_06_pending_answers_calls_and_asks_nothing() -> None:
     async with world() as it:
         it.session.boot(BOOT)
         line = await it.central.opened()
@@ -192,7 +192,7 @@ async def test_b_6_pending_answers_calls_and_asks_nothing() -> None:
 
 
 @pytest.mark.parametrize(("interval_s", "wait_s"), [(50, 50), (0, 60)])
-async def test_b_8_after_pending_the_next_boot_comes_after_the_interval(interval_s: int, wait_s: int) -> None:
+async def test_b_08_after_pending_the_next_boot_comes_after_the_interval(interval_s: int, wait_s: int) -> None:
     async with world() as it:
         it.session.boot(BOOT)
         line = await it.central.opened()
@@ -207,7 +207,7 @@ async def test_b_8_after_pending_the_next_boot_comes_after_the_interval(interval
 
 
 @pytest.mark.parametrize("answer", ["callerror", "nothing", "nonsense"])
-async def test_b_9_an_unanswered_boot_is_repeated_until_accepted(answer: str) -> None:
+async def test_b_09_an_unanswered_boot_is_repeated_until_accepted(answer: str) -> None:
     async with world() as it:
         it.session.boot(BOOT)
         line = await it.central.opened()
@@ -236,7 +236,7 @@ async def test_t_45_who_we_are_has_changed_so_we_boot_again() -> None:
         assert (await line.accept_boot())["firmwareVersion"] == "6.4.2"
 
 
-async def test_o_7_a_boot_answered_late_is_asked_again_and_accepted() -> None:
+async def test_fault_o_07_a_boot_answered_late_is_asked_again_and_accepted() -> None:
     async with world() as it:
         it.session.boot(BOOT)
         line = await it.central.opened()
@@ -252,7 +252,7 @@ async def test_o_7_a_boot_answered_late_is_asked_again_and_accepted() -> None:
 # ---------------------------------------------------------------- connections
 
 
-async def test_t_5_it_never_gives_up_connecting_and_backs_off() -> None:
+async def test_t_05_it_never_gives_up_connecting_and_backs_off() -> None:
     async with world() as it:
         it.central.refusals = [PeerError("404")] * 6
         it.session.boot(BOOT)
@@ -348,7 +348,7 @@ async def test_t_48_the_end_of_the_process_is_a_normal_goodbye() -> None:
         await line.end.recv()
 
 
-async def test_o_24_a_thousand_reconnects_leave_no_tasks_behind() -> None:
+async def test_fault_o_24_a_thousand_reconnects_leave_no_tasks_behind() -> None:
     async with world() as it:
         line = await it.accepted()
         before = len(asyncio.all_tasks())

@@ -28,5 +28,5 @@ def test_t_40_the_wait_is_never_nothing_and_never_for_ever(failures: int, jitter
 
 
 @pytest.mark.parametrize(("interval_s", "wait_s"), [(10, 10.0), (86_400, 86_400.0), (0, 60.0), (None, 60.0)])
-def test_b_8_the_next_boot_waits_for_the_interval_of_the_answer(interval_s: int | None, wait_s: float) -> None:
+def test_b_08_the_next_boot_waits_for_the_interval_of_the_answer(interval_s: int | None, wait_s: float) -> None:
     assert boot_repeat_s(interval_s) == wait_s

@@ -84,11 +84,11 @@ def test_numbers(field: Field, words: list[int], value: Value) -> None:
         pytest.param(b"04A1\t", None, id="tab is no blank"),
     ],
 )
-def test_m_20_a_tag_is_whole_or_nobodys(raw: bytes, value: str | None) -> None:
+def test_fault_m_20_a_tag_is_whole_or_nobodys(raw: bytes, value: str | None) -> None:
     assert from_text(TAG, raw) == value
 
 
-def test_m_20_a_tag_longer_than_an_id_tag_is_nobodys() -> None:
+def test_fault_m_20_a_tag_longer_than_an_id_tag_is_nobodys() -> None:
     long_tag = replace(TAG, count=11)
     assert from_text(long_tag, b"A" * 20) == "A" * 20
     assert from_text(long_tag, b"A" * 21) is None

@@ -95,7 +95,7 @@ def test_the_station(image: RegisterImage) -> None:
 
 
 @pytest.mark.parametrize("raw", [9, 99, 65535])
-def test_m_16_an_unknown_status_is_none_with_its_number(image: RegisterImage, raw: int) -> None:
+def test_fault_m_16_an_unknown_status_is_none_with_its_number(image: RegisterImage, raw: int) -> None:
     image.take(RIGHT_STATUS, words(7, raw, 230, 230, 230), at(1))
     assert (right(image).status, right(image).status_raw) == (None, raw)
     assert reading(image, "connector.1.status").error == f"{raw} has no meaning in the mapping"
@@ -110,7 +110,7 @@ def test_an_error_code_keeps_its_number_known_or_not(image: RegisterImage, raw: 
     assert (right(image).error_code, right(image).error_code_raw) == (error_code, raw)
 
 
-def test_m_18_an_impossible_current_is_dropped_and_counted(image: RegisterImage) -> None:
+def test_fault_m_18_an_impossible_current_is_dropped_and_counted(image: RegisterImage) -> None:
     image.take(RIGHT_METER, words(0, 0xFFFF, 0xFFFF, 160, 161, 0, 0, 0), at(1))
     assert right(image).power_w is None
     assert right(image).current_a == (None, 16.0, 16.1)
@@ -152,7 +152,7 @@ def test_a_tag_tells_when_it_was_read_even_if_it_stands_unchanged(image: Registe
         pytest.param(b"04\0A1", Tag(None, unusable=True, read_s=1), id="NUL inside"),
     ],
 )
-def test_m_20_an_empty_tag_and_an_unusable_one_are_told_apart(image: RegisterImage, raw: bytes, expected: Tag) -> None:
+def test_fault_m_20_an_empty_tag_is_told_from_an_unusable_one(image: RegisterImage, raw: bytes, expected: Tag) -> None:
     image.take(RIGHT_TAG, text(raw, RIGHT_TAG), at(1))
     assert right(image).tag == expected
 

@@ -67,7 +67,7 @@ def test_a_password_that_is_not_used_is_told(load: Load, file: Path) -> None:
     )
 
 
-def test_c_02_a_secret_that_everyone_can_read_is_told(load: Load, file: Path, tmp_path: Path) -> None:
+def test_fault_c_02_a_secret_that_everyone_can_read_is_told(load: Load, file: Path, tmp_path: Path) -> None:
     settings = load()
     file.chmod(0o644)
     assert warnings_of(settings, file, {}) == [

@@ -106,7 +106,7 @@ def test_a_mistake_in_the_common_part_is_told_once_for_many_chargers(mistakes: M
 # ---------------------------------------------------------------- C-03: where the password comes from
 
 
-def test_c_03_a_password_file_loses_its_newline(load: Load, tmp_path: Path) -> None:
+def test_fault_c_03_a_password_file_loses_its_newline(load: Load, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b" with blanks kept \r\n")
     system = load(with_system("password_file: secret")).central_system
     assert system.password_file == tmp_path / "secret"
@@ -130,14 +130,14 @@ def test_no_password_is_none(load: Load) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n"])
-def test_c_03_an_empty_password_file_is_a_mistake(mistakes: Mistakes, tmp_path: Path, content: bytes) -> None:
+def test_fault_c_03_an_empty_password_file_is_a_mistake(mistakes: Mistakes, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "secret").write_bytes(content)
     assert mistakes(with_system("password_file: secret")) == [
         "gateway.yaml:4:18: central_system.password_file: secret is empty"
     ]
 
 
-def test_c_03_a_missing_password_file_is_a_mistake(mistakes: Mistakes) -> None:
+def test_fault_c_03_a_missing_password_file_is_a_mistake(mistakes: Mistakes) -> None:
     assert mistakes(with_system("password_file: secret")) == [
         "gateway.yaml:4:18: central_system.password_file: secret cannot be read: No such file or directory"
     ]
@@ -151,7 +151,7 @@ def test_an_unreadable_password_file_is_a_mistake(mistakes: Mistakes, tmp_path: 
     ]
 
 
-def test_c_03_an_empty_password_is_a_mistake(mistakes: Mistakes) -> None:
+def test_fault_c_03_an_empty_password_is_a_mistake(mistakes: Mistakes) -> None:
     assert "gateway.yaml:4:13: central_system.password: is empty" in mistakes(with_system('password: ""'))
 
 

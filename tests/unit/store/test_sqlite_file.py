@@ -108,7 +108,7 @@ async def test_only_its_owner_may_read_the_store(database: Path) -> None:
     await store.close()
 
 
-async def test_d_07_an_emptied_store_is_not_taken_for_a_new_one(database: Path) -> None:
+async def test_fault_d_07_an_emptied_store_is_not_taken_for_a_new_one(database: Path) -> None:
     await use(database)
     database.write_bytes(b"")
 
@@ -116,7 +116,7 @@ async def test_d_07_an_emptied_store_is_not_taken_for_a_new_one(database: Path) 
     assert database.read_bytes() == b""
 
 
-async def test_d_07_a_store_that_is_gone_is_not_taken_for_a_new_one(database: Path) -> None:
+async def test_fault_d_07_a_store_that_is_gone_is_not_taken_for_a_new_one(database: Path) -> None:
     await use(database)
     database.unlink()
 
@@ -124,7 +124,7 @@ async def test_d_07_a_store_that_is_gone_is_not_taken_for_a_new_one(database: Pa
     assert not database.exists()
 
 
-async def test_d_07_a_store_without_its_tables_is_not_taken_for_a_new_one(database: Path) -> None:
+async def test_fault_d_07_a_store_without_its_tables_is_not_taken_for_a_new_one(database: Path) -> None:
     await use(database)
     database.unlink()
     with closing(sqlite3.connect(database)) as connection:
@@ -177,7 +177,7 @@ async def test_the_database_of_another_program_is_refused(database: Path) -> Non
     ("offset", "length"),
     [pytest.param(20, 80, id="header"), pytest.param(4096, 4096, id="a page"), pytest.param(100, 3996, id="schema")],
 )
-async def test_d_07_a_damaged_store_is_refused(database: Path, offset: int, length: int) -> None:
+async def test_fault_d_07_a_damaged_store_is_refused(database: Path, offset: int, length: int) -> None:
     await use(database)
     with database.open("r+b") as file:
         file.seek(offset)

@@ -99,7 +99,7 @@ async def test_readyz_is_ok_or_says_what_is_missing(ask: Ask, view: View) -> Non
     assert (await ask("/readyz"))[::2] == (503, "poll: no charger has answered yet\n")
 
 
-async def test_w_16_health_names_no_charger(ask: Ask, view: View) -> None:
+async def test_fault_w_16_health_names_no_charger(ask: Ask, view: View) -> None:
     for view.is_healthy in (True, False):
         for path in ("/healthz", "/readyz"):
             assert "SITE-1" not in str(await ask(path))
@@ -154,7 +154,7 @@ async def test_a_fault_of_ours_is_a_problem_without_details(ask: Ask, view: View
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8080", "192.168.1.5", ""])
 @pytest.mark.parametrize("path", ["/healthz", "/api/v1/chargers", "/nothing"])
-async def test_w_04_another_host_name_is_refused(ask: Ask, path: str, host: str) -> None:
+async def test_fault_w_04_another_host_name_is_refused(ask: Ask, path: str, host: str) -> None:
     assert (await ask(path, host=host))[0] == 400
 
 
@@ -165,6 +165,6 @@ async def test_this_machines_own_names_are_answered(ask: Ask, host: str) -> None
 
 @pytest.mark.parametrize("path", ["/healthz", "/api/v1/chargers", "/nothing"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "evil.example"])
-async def test_w_14_every_answer_carries_the_security_headers(ask: Ask, path: str, host: str) -> None:
+async def test_fault_w_14_every_answer_carries_the_security_headers(ask: Ask, path: str, host: str) -> None:
     headers = (await ask(path, host=host)).headers
     assert {name: headers.get(name.lower()) for name in HEADERS} == HEADERS
