@@ -161,7 +161,7 @@ async def test_an_answer_that_does_not_belong_to_the_read_closes_the_connection(
         pytest.param(frame(lambda r: r.frame + r.frame), id="echoed twice"),
     ],
 )
-async def test_fault_m_12_an_echo_that_differs_from_the_write_is_no_confirmation(raw_charger: Start, answer: Answer) -> None:
+async def test_fault_m_12_an_echo_that_differs_is_no_confirmation(raw_charger: Start, answer: Answer) -> None:
     charger = await raw_charger(answer)
     async with connected_link(charger) as link:
         with pytest.raises(WrongAnswer):
