@@ -17,7 +17,12 @@ from typing import Any
 from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.pdu import ModbusPDU
-from pymodbus.pdu.register_message import ReadHoldingRegistersResponse, ReadInputRegistersResponse
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadHoldingRegistersResponse,
+    ReadInputRegistersRequest,
+    ReadInputRegistersResponse,
+)
 
 from ocpp_gateway.errors import LinkError, LinkLostError, LinkUnavailable, RegisterRefused, WrongAnswer
 from ocpp_gateway.registers.vocabulary import Table
@@ -48,6 +53,26 @@ class _RawInput(_RawHolding, ReadInputRegistersResponse):
     function_code = ReadInputRegistersResponse.function_code
 
 
+class _ReadHolding(ReadHoldingRegistersRequest):
+    """A question that is asked again and again, so it is checked and encoded once.
+
+    Raises ValueError for addresses and counts that Modbus does not have.
+    """
+
+    def __init__(self, address: int, count: int, unit_id: int) -> None:
+        super().__init__(address=address, count=count, dev_id=unit_id)
+        self._encoded = super().encode()
+
+    def encode(self) -> bytes:
+        return self._encoded
+
+
+class _ReadInput(_ReadHolding, ReadInputRegistersRequest):
+    """The same for input registers."""
+
+    function_code = ReadInputRegistersRequest.function_code
+
+
 class ModbusLink:
     """A connection to one unit, one request at a time, each with a deadline for its whole answer.
 
@@ -58,6 +83,7 @@ class ModbusLink:
 
     def __init__(self, host: str, port: int = 502, unit_id: int = 255, timeout_s: float = 1.0) -> None:
         self._host, self._port, self._unit_id, self._timeout_s = host, port, unit_id, timeout_s
+        self._questions: dict[tuple[Table, int, int], _ReadHolding] = {}
         self._client: AsyncModbusTcpClient | None = None
         self._request = b""  # the frame that waits for its answer; empty between requests
         self._answer_head = b""  # what the answer to it must begin with
@@ -108,9 +134,11 @@ class ModbusLink:
 
         Raises RegisterRefused (the connection stays), WrongAnswer or LinkLostError (it is closed).
         """
-        client = self._free_client()
-        read = client.read_input_registers if table is Table.INPUT else client.read_holding_registers
-        answer = await self._answer_to(read(address, count=count, device_id=self._unit_id))
+        request = self._questions.get((table, address, count))
+        if request is None:
+            question = _ReadInput if table is Table.INPUT else _ReadHolding
+            request = self._questions[table, address, count] = question(address, count, self._unit_id)
+        answer = await self._answer_to(self._free_client().execute(False, request))
         if isinstance(answer, _RawHolding):
             return answer.raw
         raise RegisterRefused(table=table, address=address, count=count, exception_code=answer.exception_code)

@@ -325,6 +325,19 @@ async def test_fault_m_01_a_lost_charger_is_told_once_and_called_again_with_grow
     assert running.poller.statistics.lost_links == 1
 
 
+async def test_pauses_start_short_again_after_a_good_connection(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(2.5)
+    running.bank.lose()
+    await asyncio.sleep(100)
+    running.bank.down = None
+    await asyncio.sleep(40)
+    running.bank.connected = False
+    connections = running.bank.connections
+    await asyncio.sleep(2.1)  # noticed within one, called again after one
+    assert running.bank.connections == connections + 1
+
+
 async def test_a_charger_that_is_away_at_the_start_is_told_once(polling: Start) -> None:
     bank = RegisterBank()
     bank.lose("connection refused")
@@ -569,7 +582,8 @@ async def test_commands_of_a_lost_link_are_dropped_and_those_without_a_link_too(
     await asyncio.sleep(2.5)
     running.bank.connected = False
     running.limit(1, 6_000)
-    await asyncio.sleep(1)
+    running.limit(2, 0)
+    await asyncio.sleep(0.5)
     running.limit(2, 6_000)
     await asyncio.sleep(10)
     assert running.bank.writes() == []
