@@ -56,6 +56,18 @@ class Line:
             pass
 
 
+class SlowSocket:
+    """A socket that takes a second for each answer."""
+
+    def __init__(self, end: PipeEnd) -> None:
+        self._end, self.recv, self.close = end, end.recv, end.close
+
+    async def send(self, text: str, /) -> None:
+        if text.startswith("[3"):
+            await asyncio.sleep(1)
+        await self._end.send(text)
+
+
 class HandMadeCentralSystem:
     """Takes connections in memory; `line` is the latest of them once it has been opened."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, Protocol
 from uuid import uuid4
@@ -139,12 +140,14 @@ class Rpc:
         """Serves the connection until it is gone; always ends with ConnectionLost. Does not close it."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(), name="ocpp reader")
-                tasks.create_task(self._serve(), name="ocpp calls received")
-                tasks.create_task(self._write_answers(), name="ocpp answers")
-                tasks.create_task(self._watch(), name="ocpp connection")
-        except* ConnectionLost:
-            pass
+                works = [
+                    tasks.create_task(self._read(), name="ocpp reader"),
+                    tasks.create_task(self._serve(), name="ocpp calls received"),
+                    tasks.create_task(self._write_answers(), name="ocpp answers"),
+                ]
+                await self._gone.wait()  # a loss is no failure of a task: that would swallow a cancellation beside it
+                for work in works:
+                    work.cancel()
         finally:
             self.lose("closed by this side")
         raise ConnectionLost(self._reason)
@@ -176,8 +179,7 @@ class Rpc:
         async with self._in_flight:
             await self._answers.join()  # what was decided before this question leaves before it
             self._check_alive()
-            answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            self._waiting[message_id] = answer
+            answer = self._listen(message_id)
             answers_before = self.counts.answers
             sent = False
             try:
@@ -189,12 +191,13 @@ class Rpc:
                 if not sent:
                     self._lose_unread(timeout_s)
                     self._check_alive()
+                answer = self._waiting[message_id]
                 if answer.done() and not answer.cancelled():  # it came in the very moment
                     return answer.result()
                 late = self._listen_on(message_id)
                 raise CallTimedOut(action, timeout_s, answers_before=answers_before, late_answer=late) from exc
             finally:
-                if self._waiting.get(message_id) is answer:
+                if message_id not in self._late:
                     del self._waiting[message_id]
 
     def reply(self, call_id: str, payload: dict[str, Any]) -> None:
@@ -227,23 +230,22 @@ class Rpc:
             self._take(parse_frame(received))
 
     async def _serve(self) -> None:
-        while True:
-            await self._on_call(await self._calls.get())
+        while self.alive:
+            with suppress(ConnectionLost):  # a handler may ask back
+                await self._on_call(await self._calls.get())
 
     async def _write_answers(self) -> None:
-        while True:
+        while self.alive:
             text = await self._answers.get()
             try:
                 async with asyncio.timeout(SEND_TIMEOUT_S):
                     await self._send(text)
+            except ConnectionLost:
+                return
             except TimeoutError:
                 self._lose_unread(SEND_TIMEOUT_S)
             finally:
                 self._answers.task_done()
-
-    async def _watch(self) -> NoReturn:
-        await self._gone.wait()
-        raise ConnectionLost(self._reason)
 
     # ------------------------------------------------------------ one frame
 
@@ -287,6 +289,8 @@ class Rpc:
 
     def _answered(self, message_id: str) -> asyncio.Future[Any] | None:
         answer = self._waiting.get(message_id)
+        if answer is not None and answer.cancelled():  # timed out a moment ago, and the task has not run since
+            answer = self._listen(message_id)
         if answer is None or answer.done():
             self.counts.unknown_answers += 1
             return None
@@ -296,13 +300,15 @@ class Rpc:
             del self._waiting[message_id]
         return answer
 
+    def _listen(self, message_id: str) -> asyncio.Future[Any]:
+        answer = self._waiting[message_id] = asyncio.get_running_loop().create_future()
+        return answer
+
     def _listen_on(self, message_id: str) -> asyncio.Future[Any]:
-        late: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[message_id] = late
         self._late.append(message_id)
         if len(self._late) > MAX_LATE:
             del self._waiting[self._late.popleft()]
-        return late
+        return self._listen(message_id)
 
     async def _send(self, text: str) -> None:
         if self._on_frame is not None:

@@ -128,7 +128,6 @@ class Session:
 
     def restart(self) -> None:
         """What Reset comes to: answers leave, the connection closes normally, and the next one begins with a boot."""
-        self._forget_registration()
         self._restart_wanted.set()
 
     async def ready(self) -> Rpc:
@@ -150,10 +149,12 @@ class Session:
         failures = 0
         await self._boot_wanted.wait()
         while True:
+            if self._restart_wanted.is_set():
+                self._restart_wanted.clear()
+                self.registration, self._boot_due_s = None, 0.0
             if self.registration is RegistrationStatus.REJECTED:  # B-05: silence, connection or not
                 await _sleep_until(self._boot_due_s)
             began_s = loop.time()
-            self._restart_wanted.clear()
             await self._one_connection()
             if self._restart_wanted.is_set():
                 failures = 0
@@ -176,12 +177,17 @@ class Session:
         code = GOING_AWAY
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(rpc.run(), name="ocpp rpc")
-                tasks.create_task(self._converse(rpc), name="ocpp registration")
-                tasks.create_task(self._await_restart(rpc), name="ocpp restart")
-        except* ConnectionLost as lost:
-            code = NORMAL_CLOSURE
-            self._not_connected(str(lost.exceptions[0]))
+                works = [
+                    tasks.create_task(self._converse(rpc), name="ocpp registration"),
+                    tasks.create_task(self._await_restart(rpc), name="ocpp restart"),
+                ]
+                try:
+                    await rpc.run()
+                except ConnectionLost as lost:
+                    code = NORMAL_CLOSURE
+                    self._not_connected(str(lost))
+                for work in works:
+                    work.cancel()
         finally:
             self._set_up(None, outbox_may_send=False)
             await _close(connection, code)
@@ -215,7 +221,7 @@ class Session:
             await self._come_up(rpc, booted=False)  # T-45, B-18: a reconnect is no boot
         elif self.registration is RegistrationStatus.PENDING:
             await self._announce(RegistrationStatus.PENDING, booted=False)
-        while True:
+        while rpc.alive:
             self._boot_wanted.clear()
             if self._registered:
                 await self._boot_wanted.wait()
@@ -236,6 +242,8 @@ class Session:
         try:
             timeout_s = self._timing().message_timeout_s
             answer = boot_answer(await rpc.call("BootNotification", payload, timeout_s=timeout_s))
+        except ConnectionLost:
+            return
         except (CallTimedOut, CallRefused) as exc:
             problem = str(exc)
         if answer is None:  # B-09
@@ -247,8 +255,6 @@ class Session:
 
     async def _take_registration(self, rpc: Rpc, answer: BootAnswer, payload: dict[str, Any]) -> None:
         self._log.info("registration", status=answer.status.value, interval_s=answer.interval_s)
-        if self._restart_wanted.is_set():
-            return  # the answer is to the boot before
         self.registration, self._interval_s = answer.status, answer.interval_s
         if answer.status is RegistrationStatus.ACCEPTED:
             self._booted_payload = payload
@@ -281,10 +287,6 @@ class Session:
     async def _announce(self, registration: RegistrationStatus, *, booted: bool) -> None:
         self._announced = True
         await self._deliver(SessionUp(registration, self._interval_s, booted))
-
-    def _forget_registration(self) -> None:
-        self.registration = self._booted_payload = None
-        self._boot_due_s = 0.0
 
     async def _learn(self, central_utc: datetime | None) -> None:
         news = None if central_utc is None else self._learn_time(central_utc)

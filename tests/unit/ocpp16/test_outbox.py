@@ -118,6 +118,7 @@ class World:
     async def connected(self) -> Line:
         line = await self.central.opened()
         await line.accept_boot()
+        await settle()
         return line
 
     @property

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from hand_made_central_system import Line
+from hand_made_central_system import Line, SlowSocket
 from ocpp_gateway.central.pipe import Pipe, PipeEnd
-from ocpp_gateway.ocpp16.frames import CallFrame
+from ocpp_gateway.ocpp16.frames import CallFrame, ResultFrame
 from ocpp_gateway.ocpp16.rpc import (
     MAX_LATE,
     MAX_OPEN_CALLS,
@@ -168,6 +168,7 @@ async def test_t_46_an_open_call_ends_at_once_when_the_connection_is_lost() -> N
         assert asyncio.get_running_loop().time() - before_s < 1
         with pytest.raises(ConnectionLost):
             await it.heartbeat()
+        await settle()
     assert it.ended == ["connection closed (1001 bye)"]
 
 
@@ -327,6 +328,66 @@ async def test_an_answer_leaves_before_the_question_that_was_decided_after_it() 
         assert (await it.line.receive())[:2] == [3, "1"]
         assert (await it.line.receive())[:2] == [2, "2"]
         await it.line.send(3, "2", {})
+
+
+async def test_a_question_waits_for_the_answers_before_it_even_when_the_socket_is_slow() -> None:
+    async with station(SlowSocket) as it:
+        for call_id in ("1", "2", "3"):
+            await it.line.send(2, call_id, "ClearCache", {})
+        await settle()
+        for call_id in ("1", "2", "3"):
+            it.rpc.reply(call_id, {"status": "Accepted"})
+        it.ask(it.heartbeat("4"))
+
+        assert [(await it.line.receive())[1] for _ in range(4)] == ["1", "2", "3", "4"]
+        await it.line.send(3, "4", HEARTBEAT_CONF)
+
+
+async def test_t_46_a_question_behind_a_stuck_answer_ends_when_the_connection_is_lost() -> None:
+    async with station(NeverTakes) as it:
+        for call_id in ("1", "2"):
+            await it.line.send(2, call_id, "ClearCache", {})
+        await settle()
+        for call_id in ("1", "2"):
+            it.rpc.reply(call_id, {"status": "Accepted"})
+        asked = it.ask(it.heartbeat())
+        await settle()
+        await it.line.end.close()
+
+        with pytest.raises(ConnectionLost):
+            async with asyncio.timeout(1):
+                await asked
+
+
+async def test_t_46_our_own_end_of_the_connection_ends_open_questions_too() -> None:
+    pipe = Pipe()
+
+    async def on_call(frame: CallFrame) -> None:
+        """Nothing asks."""
+
+    rpc = Rpc(pipe.charge_point, on_call)
+    running = asyncio.create_task(rpc.run())
+    asked = asyncio.create_task(rpc.call("Heartbeat", {}, timeout_s=30))
+    await settle()
+    running.cancel()
+
+    with pytest.raises(ConnectionLost, match="closed by this side"):
+        await asked
+
+
+@pytest.mark.parametrize("before_the_timer", [True, False])
+async def test_an_answer_in_the_very_moment_of_the_timeout_counts(before_the_timer: bool) -> None:
+    async with station() as it:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + 30
+        if before_the_timer:
+            loop.call_at(due_s, it.rpc._take, ResultFrame("1", HEARTBEAT_CONF))
+        asked = it.ask(it.heartbeat("1"))
+        if not before_the_timer:
+            await it.line.receive()
+            loop.call_at(due_s, it.rpc._take, ResultFrame("1", HEARTBEAT_CONF))
+
+        assert await asked == HEARTBEAT_CONF
 
 
 async def test_fault_o_21_what_is_too_much_at_once_is_refused() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from hand_made_central_system import NOW, HandMadeCentralSystem, Line
+from hand_made_central_system import NOW, HandMadeCentralSystem, Line, SlowSocket
+from ocpp_gateway.central.pipe import PipeEnd
 from ocpp_gateway.charger.events import (
     Answered,
     Call,
@@ -23,6 +24,7 @@ from ocpp_gateway.charger.events import (
     SessionUp,
 )
 from ocpp_gateway.errors import PeerError
+from ocpp_gateway.ocpp16.rpc import Connection
 from ocpp_gateway.ocpp16.session import MAX_CALLS_WAITING, Session
 from ocpp_gateway.ocpp16.timing import Timing
 
@@ -36,7 +38,8 @@ SUPPORTED = frozenset({"Reset", "ChangeConfiguration", "RemoteStartTransaction",
 class World:
     """A session, the central system it talks to, and an owner that only notes what it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, wrap: Callable[[PipeEnd], Connection]) -> None:
+        self.wrap = wrap
         self.central = HandMadeCentralSystem()
         self.events: list[Event] = []
         self.on_up: Callable[[], None] = lambda: None
@@ -44,7 +47,7 @@ class World:
         self.learned: list[datetime] = []
         self.session = Session(
             charge_point="SITE-1",
-            connect=self.central.connect,
+            connect=self.connect,
             post=self.post,
             deliver=self.post,
             learn_time=self.learn,
@@ -52,6 +55,9 @@ class World:
             timing=Timing,
             jitter=lambda: 0.0,
         )
+
+    async def connect(self) -> Connection:
+        return self.wrap(await self.central.connect())
 
     async def post(self, event: Event) -> None:
         self.events.append(event)
@@ -76,15 +82,15 @@ class World:
 
 
 @asynccontextmanager
-async def world() -> AsyncIterator[World]:
-    it = World()
+async def world(wrap: Callable[[PipeEnd], Connection] = lambda end: end) -> AsyncIterator[World]:
+    it = World(wrap)
     running = asyncio.create_task(it.session.run())
     try:
         yield it
     finally:
         running.cancel()
-        await asyncio.wait([running])
-    assert running.cancelled(), running.exception()
+        await asyncio.wait([running], timeout=60)
+    assert running.cancelled()
 
 
 async def settle() -> None:
@@ -155,6 +161,17 @@ async def test_b_05_rejected_is_silence_in_both_directions_until_the_interval_is
 
         assert now_s() - rejected_s == pytest.approx(100, abs=0.1)
         assert it.events == [Failed(1, Failure.OFFLINE)]
+
+
+async def test_b_05_after_the_silence_calls_are_answered_again() -> None:
+    async with world() as it:
+        it.session.boot(BOOT)
+        line = await it.central.opened()
+        await line.answer("BootNotification", {"status": "Rejected", "interval": 100, "currentTime": NOW})
+        await line.accept_boot()
+        await line.send(2, "1", "SendLocalList", {})
+
+        assert (await line.receive())[:3] == [4, "1", "NotSupported"]
 
 
 async def test_b_05_a_rejected_charge_point_does_not_even_connect_before_its_time() -> None:
@@ -340,12 +357,63 @@ async def test_reset_closes_after_its_answer_and_boots_at_once() -> None:
         assert it.events[-2:] == [SessionDown(), ACCEPTED_UP]
 
 
+async def test_reset_closes_only_when_its_answer_has_left_a_slow_socket() -> None:
+    async with world(SlowSocket) as it:
+        line = await it.accepted()
+        await line.send(2, "1", "Reset", {"type": "Soft"})
+        await settle()
+        it.session.reply("1", {"status": "Accepted"})
+        it.session.restart()
+
+        assert await line.receive() == [3, "1", {"status": "Accepted"}]
+
+
+async def test_reset_before_the_boot_was_answered_boots_all_the_same() -> None:
+    async with world() as it:
+        it.session.boot(BOOT)
+        line = await it.central.opened()
+        await line.asked("BootNotification")
+        it.session.restart()
+
+        line = await it.central.opened()
+        await line.accept_boot()
+
+
+async def test_reset_while_offline_makes_the_next_connection_a_boot() -> None:
+    async with world() as it:
+        line = await it.accepted()
+        await line.end.close()
+        await settle()
+        it.session.restart()
+
+        line = await it.central.opened()
+        await line.accept_boot()
+
+
 async def test_t_48_the_end_of_the_process_is_a_normal_goodbye() -> None:
     async with world() as it:
         line = await it.accepted()
 
     with pytest.raises(EOFError, match="1001"):
         await line.end.recv()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_stop_in_the_moment_of_a_loss_is_a_stop(turns: int) -> None:
+    async with world() as it:
+        line = await it.accepted()
+        await line.end.close()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_stop_in_the_moment_of_a_reset_is_a_stop(turns: int) -> None:
+    async with world() as it:
+        await it.accepted()
+        it.session.restart()
+        for _ in range(turns):
+            await asyncio.sleep(0)
 
 
 async def test_fault_o_24_a_thousand_reconnects_leave_no_tasks_behind() -> None:
