@@ -17,7 +17,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-annotate --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench conformance lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'make test    the whole test suite'
 	@echo 'make check   ruff, mypy --strict, the import-direction test, hadolint'
 	@echo 'make bench   what a poll and a message cost'
+	@echo 'make conformance   what OCPP asks, and which test shows it: docs/conformance.md and its counts'
 	@echo 'make lock    the lock files in requirements/, made again from pyproject.toml'
 	@echo 'make clean   removes $(VENV) and all caches'
 
@@ -42,6 +43,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark $(BENCH_ARGS) || exit 1; done
+
+conformance: $(VENV)/.dev
+	@$(BIN)/python tests/conformance/report.py
 
 # The stamps say what $(VENV) holds. The second depends on the first, so that pip never runs twice at once under `make -j`.
 $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml

@@ -138,7 +138,7 @@ def test_t_13_frames_are_rendered_compactly_and_in_ascii() -> None:
     assert render_error("1", "NotSupported") == '[4,"1","NotSupported","",{}]'
 
 
-def test_j_4_2_3_a_description_keeps_to_255_characters() -> None:
+def test_t_13_a_description_keeps_to_255_characters() -> None:
     assert len(json.loads(render_error("1", "GenericError", "x" * 300))[3]) == 255
 
 
