@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from integration.site import a_site
 from ocpp_gateway.registers.vocabulary import Table
 from ocpp_gateway.simulator.ev import ElectricVehicle
@@ -11,6 +13,7 @@ from ocpp_gateway.simulator.ev import ElectricVehicle
 CAR = ElectricVehicle(energy_wanted_wh=1_500, max_current_a=32)
 
 
+@pytest.mark.conformance("A-05", "S-01", "X-15", "M-35")
 async def test_a_session_from_plug_to_unplug_is_one_transaction(tmp_path: Path) -> None:
     async with a_site(tmp_path, authorization={"mode": "central_system"}) as site, site.gateway():
         await site.until(lambda: site.statuses(2) == ["Available"])
@@ -30,6 +33,7 @@ async def test_a_session_from_plug_to_unplug_is_one_transaction(tmp_path: Path) 
         assert site.central.violations == []
 
 
+@pytest.mark.conformance("X-03")
 async def test_m_31_a_second_session_goes_on_from_the_meter_of_the_first(tmp_path: Path) -> None:
     async with a_site(tmp_path) as site, site.gateway():
         await site.until(lambda: site.statuses(2) == ["Available"])

@@ -10,6 +10,8 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from integration.site import Site, a_site
 from ocpp_gateway.simulator.ev import ElectricVehicle
 
@@ -32,6 +34,7 @@ async def gateway_process(site: Site) -> AsyncIterator[asyncio.subprocess.Proces
             await process.wait()
 
 
+@pytest.mark.conformance("X-20", "X-50", "W-05")
 async def test_fault_k_09_a_transaction_survives_a_kill_in_its_middle(tmp_path: Path) -> None:
     async with a_site(tmp_path, speed=60.0) as site:
         async with gateway_process(site) as process:

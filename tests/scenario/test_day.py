@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from scenario.world import a_world
 
 
+@pytest.mark.conformance("T-15", "T-19", "S-02", "S-04", "S-05", "A-31", "X-20", "M-06", "M-15", "M-25", "M-30", "W-16")
 async def test_a_day_with_six_sessions_is_told_as_it_was(tmp_path: Path) -> None:
     async with a_world(tmp_path, poll_interval_s=5.0, idle_poll_interval_s=60.0) as world:
         await world.until("06:30:10")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ocpp_gateway.registers.vocabulary import Table
 from scenario.world import World, a_world
 
@@ -22,6 +24,7 @@ def _told_after(world: World, at: str) -> list[str]:
     return [line for line in world.story(connector_id=1) if line >= at]
 
 
+@pytest.mark.conformance("S-09")
 async def test_fault_m_16_an_unknown_status_is_kept_out_a_while_then_reported_and_ends_nothing(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         await _charging(world)
@@ -37,6 +40,7 @@ async def test_fault_m_16_an_unknown_status_is_kept_out_a_while_then_reported_an
         assert world.central.violations == []
 
 
+@pytest.mark.conformance("M-30", "M-32", "W-13")
 async def test_fault_m_17_the_meter_never_falls_and_a_reset_in_a_session_is_a_new_segment_of_it(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         await _charging(world)
@@ -54,6 +58,7 @@ async def test_fault_m_17_the_meter_never_falls_and_a_reset_in_a_session_is_a_ne
         assert world.central.violations == []
 
 
+@pytest.mark.conformance("M-32", "W-13")
 async def test_fault_m_17_a_leap_of_500_kwh_is_not_believed(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         await _charging(world)
@@ -67,6 +72,7 @@ async def test_fault_m_17_a_leap_of_500_kwh_is_not_believed(tmp_path: Path) -> N
         assert world.central.violations == []
 
 
+@pytest.mark.conformance("A-02", "A-31")
 async def test_fault_m_20_a_tag_with_bytes_that_no_id_tag_may_hold_is_billed_to_nobody(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         await world.until("00:10")
@@ -79,6 +85,7 @@ async def test_fault_m_20_a_tag_with_bytes_that_no_id_tag_may_hold_is_billed_to_
         assert [t.id_tag for t in world.central.transactions] == ["UNKNOWN"]
 
 
+@pytest.mark.conformance("A-03")
 async def test_a_card_left_in_the_register_by_the_last_customer_is_not_billed_again(tmp_path: Path) -> None:
     from ocpp_gateway.simulator.options import ChargerOptions
 
@@ -95,6 +102,7 @@ async def test_a_card_left_in_the_register_by_the_last_customer_is_not_billed_ag
         assert world.central.violations == []
 
 
+@pytest.mark.conformance("S-09", "W-31")
 async def test_g_10_a_pulled_cable_in_a_session_ends_nothing_and_limits_are_written_on_return(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         await _charging(world)

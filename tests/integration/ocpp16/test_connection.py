@@ -61,6 +61,7 @@ async def problem(url: str, **endpoint: Any) -> str:
 # ---------------------------------------------------------------- a good handshake
 
 
+@pytest.mark.conformance("T-12", "T-23")
 async def test_t_03_frames_go_both_ways_over_the_subprotocol_ocpp1_6() -> None:
     seen: list[Request] = []
 
@@ -87,6 +88,7 @@ async def test_without_a_password_no_authorization_is_sent() -> None:
     assert "Authorization" not in seen[0].headers
 
 
+@pytest.mark.conformance("W-25")
 def test_t_07_t_08_the_bytes_of_the_key_are_the_password() -> None:
     assert basic_authorization("AL1000", KEY) == "Basic QUwxMDAwOgABAgMEBQYH////////////////"
 
@@ -97,6 +99,7 @@ def test_t_09_the_user_is_the_identity_as_it_is() -> None:
     assert base64.b64decode(header.removeprefix("Basic ")) == "RDAM ä:123:pw".encode()
 
 
+@pytest.mark.conformance("W-25")
 async def test_t_11_the_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
@@ -131,6 +134,7 @@ async def test_t_05_t_06_a_refused_handshake_says_what_to_do(status: int, says: 
 
 
 @pytest.mark.parametrize("subprotocols", [None, ("ocpp2.0.1",)])
+@pytest.mark.conformance("W-25")
 async def test_t_04_a_server_that_does_not_agree_to_ocpp1_6_hears_nothing(subprotocols: tuple[str, ...] | None) -> None:
     heard: list[str | bytes] = []
 
@@ -337,7 +341,8 @@ async def test_t_12a_a_binary_message_is_received_as_bytes() -> None:
         await websocket.close()
 
 
-async def test_t_41_pings_are_sent_at_the_interval() -> None:
+@asynccontextmanager
+async def counting_pings() -> AsyncIterator[tuple[str, asyncio.Queue[Frame]]]:
     pings: asyncio.Queue[Frame] = asyncio.Queue()
 
     class Listening(ServerConnection):
@@ -347,9 +352,58 @@ async def test_t_41_pings_are_sent_at_the_interval() -> None:
             super().process_event(event)
 
     async with server(create_connection=Listening) as place:
+        yield place, pings
+
+
+async def test_t_41_pings_are_sent_at_the_interval() -> None:
+    async with counting_pings() as (place, pings):
         websocket = await open_to(f"ws://{place}/SITE-1", ping_interval_s=0.02)
         for _ in range(3):
             await pings.get()
+        await websocket.close()
+
+
+@pytest.mark.conformance("W-25")
+async def test_t_41_pings_are_switched_on_and_off_on_the_open_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PING_INTERVAL_CHECK_S", 0.001)
+    interval_s = 0.0
+
+    async def echo_often(websocket: WebSocket) -> None:
+        for _ in range(50):
+            await websocket.send("x")
+            await websocket.recv()
+
+    async with counting_pings() as (place, pings):
+        websocket = await connect(Endpoint(f"ws://{place}/SITE-1", "SITE-1"), ping_interval_s=lambda: interval_s)
+        await echo_often(websocket)
+        assert pings.empty()
+
+        interval_s = 0.005
+        for _ in range(3):
+            await pings.get()
+
+        interval_s = 0.0
+        await echo_often(websocket)
+        while not pings.empty():
+            pings.get_nowait()
+        await echo_often(websocket)
+        assert pings.empty()
+        await websocket.close()
+
+
+async def test_t_24_a_ping_is_answered_while_nobody_takes_our_messages() -> None:
+    answered = asyncio.Event()
+
+    async def ping(websocket: ServerConnection) -> None:
+        await websocket.send("never taken")
+        await (await websocket.ping())
+        answered.set()
+        await websocket.wait_closed()
+
+    async with server(ping) as place:
+        websocket = await open_to(f"ws://{place}/SITE-1")
+        async with asyncio.timeout(5):
+            await answered.wait()
         await websocket.close()
 
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hand_made_central_system import HandMadeCentralSystem, Line
 from ocpp_gateway.charger.events import Delivered, DeliveryGivenUp, Event
 from ocpp_gateway.charger.records import OutboxDone, OutboxRecord, Record, TransactionIdRecord, TransactionRecord
@@ -91,6 +93,7 @@ async def process(folder: Path) -> AsyncIterator[Process]:
         await store.close()
 
 
+@pytest.mark.conformance("X-37", "X-39", "X-52")
 async def test_x_54_what_was_queued_before_a_kill_is_sent_again_under_the_same_id(tmp_path: Path) -> None:
     async with process(tmp_path) as it:
         await it.store.commit(SITE, SESSION_OF_A_CAR)
@@ -130,6 +133,7 @@ async def test_x_35_a_dead_start_is_remembered_over_a_restart(tmp_path: Path) ->
         await it.drained()
 
 
+@pytest.mark.conformance("X-42")
 async def test_attempts_are_not_begun_anew_by_a_restart(tmp_path: Path) -> None:
     payload: dict[str, Any] = {"connectorId": 1, "meterValue": []}
     async with process(tmp_path) as it:

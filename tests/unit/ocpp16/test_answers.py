@@ -43,6 +43,7 @@ ACCEPTED = {"status": "Accepted"}
         pytest.param([7], None, id="no object"),
     ],
 )
+@pytest.mark.conformance("X-06", "X-45")
 def test_fault_o_11_a_transaction_id_is_taken_wherever_it_can_be_read(payload: Any, usable: object) -> None:
     assert usable_answer("StartTransaction", payload) == usable
 

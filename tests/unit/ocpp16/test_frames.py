@@ -51,6 +51,7 @@ from ocpp_gateway.ocpp16.frames import (
         ),
     ],
 )
+@pytest.mark.conformance("T-14")
 def test_a_frame_is_read(text: str, frame: object) -> None:
     assert parse_frame(text) == frame
 
@@ -97,6 +98,7 @@ def test_a_frame_is_read(text: str, frame: object) -> None:
         pytest.param(b"\xff\xfe\xfd\xfc", None, id="T-36 binary, no UTF-8"),
     ],
 )
+@pytest.mark.conformance("T-12a", "T-36")
 def test_t_37_a_malformed_frame_is_told_from_one_that_can_be_refused(text: str | bytes, call_id: str | None) -> None:
     frame = parse_frame(text)
 
@@ -130,6 +132,7 @@ def test_no_json_list_makes_the_parser_raise(elements: list[Any]) -> None:
 # ---------------------------------------------------------------- what is said
 
 
+@pytest.mark.conformance("T-12", "T-14")
 def test_t_13_frames_are_rendered_compactly_and_in_ascii() -> None:
     assert render_call("1", "DataTransfer", {"data": "Ladesäule", "n": 1.5}) == (
         '[2,"1","DataTransfer",{"data":"Lades\\u00e4ule","n":1.5}]'
@@ -142,12 +145,14 @@ def test_t_13_a_description_keeps_to_255_characters() -> None:
     assert len(json.loads(render_error("1", "GenericError", "x" * 300))[3]) == 255
 
 
+@pytest.mark.conformance("T-12")
 def test_no_number_that_is_no_json_is_sent() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         render_call("1", "MeterValues", {"value": float("nan")})
 
 
 @given(st.dictionaries(st.text(), JSON.filter(lambda value: "NaN" not in repr(value)), max_size=4))
+@pytest.mark.conformance("T-12")
 def test_what_is_rendered_is_read_back(payload: dict[str, Any]) -> None:
     try:
         text = render_call("1", "DataTransfer", payload)

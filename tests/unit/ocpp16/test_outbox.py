@@ -160,6 +160,7 @@ def test_a_start_goes_out_as_it_is() -> None:
     ("transaction_id", "sent"),
     [("7", 7), ("0", 0), ("-1", -1), (str(2**70), 2**70), pytest.param(None, -1, id="X-35 the Start is dead")],
 )
+@pytest.mark.conformance("X-06", "W-20")
 def test_x_34_a_stop_carries_what_the_start_was_answered(transaction_id: str | None, sent: int) -> None:
     row = Row(2, "m", "StopTransaction", STOP, transaction_id=transaction_id)
 
@@ -233,6 +234,7 @@ def test_attempts_outlive_the_process(transmissions: int, last_error: str | None
 
 
 @pytest.mark.looptime
+@pytest.mark.conformance("X-34", "W-03")
 async def test_x_32_messages_leave_in_order_each_after_the_commit_of_the_answer_before() -> None:
     async with world() as it:
         line = await it.connected()
@@ -282,6 +284,7 @@ async def test_how_often_it_was_sent_is_kept_before_it_is_sent() -> None:
 
 
 @pytest.mark.looptime
+@pytest.mark.conformance("T-46", "X-39", "X-40", "W-05")
 async def test_fault_o_13_a_lost_connection_repeats_the_very_same_frame_and_costs_no_attempt() -> None:
     async with world() as it:
         it.add("StartTransaction", START)
@@ -300,6 +303,7 @@ async def test_fault_o_13_a_lost_connection_repeats_the_very_same_frame_and_cost
 
 
 @pytest.mark.looptime
+@pytest.mark.conformance("T-28", "X-33", "W-05")
 async def test_fault_o_08_a_late_answer_still_counts_and_other_calls_go_meanwhile() -> None:
     async with world() as it:
         it.add("StartTransaction", START)
@@ -331,6 +335,7 @@ async def test_a_link_that_answers_nothing_is_given_up_after_four_timeouts() -> 
 
 
 @pytest.mark.looptime
+@pytest.mark.conformance("X-42", "W-08")
 async def test_x_40_a_timeout_on_a_link_that_answers_others_is_an_attempt() -> None:
     async with world() as it:
         it.add("StopTransaction", STOP, transaction_id="7")
@@ -371,6 +376,7 @@ async def test_an_answer_that_came_while_we_waited_for_our_turn_proves_nothing()
         pytest.param([3, {"idTagInfo": {"status": "Accepted"}}], id="X-45 no transaction id"),
     ],
 )
+@pytest.mark.conformance("T-39", "X-39", "X-40", "X-42", "X-45")
 async def test_x_41_a_refused_message_is_repeated_with_a_new_id_and_the_same_content(refusal: list[Any]) -> None:
     async with world() as it:
         it.add("StartTransaction", START)
@@ -390,6 +396,7 @@ async def test_x_41_a_refused_message_is_repeated_with_a_new_id_and_the_same_con
 
 
 @pytest.mark.looptime
+@pytest.mark.conformance("X-36")
 async def test_x_35_after_a_dead_start_the_rest_goes_once_with_minus_one() -> None:
     async with world(Timing(transaction_message_attempts=1)) as it:
         it.add("StartTransaction", START)
@@ -406,6 +413,7 @@ async def test_x_35_after_a_dead_start_the_rest_goes_once_with_minus_one() -> No
 
 
 @pytest.mark.looptime
+@pytest.mark.conformance("X-33")
 async def test_x_46_other_calls_go_while_a_repeat_waits() -> None:
     async with world() as it:
         it.add("StopTransaction", STOP, transaction_id="7")
@@ -466,6 +474,7 @@ async def test_w_08_a_message_that_is_never_processed_does_not_stop_the_queue() 
 
 
 @pytest.mark.looptime
+@pytest.mark.conformance("W-18")
 async def test_b_13_a_row_waits_until_its_time_is_known() -> None:
     async with world() as it:
         it.add("StartTransaction", START | {"timestamp": "@boot@12.500"})

@@ -111,6 +111,7 @@ async def test_t_15_message_ids_are_made_unique_and_keep_to_36_characters() -> N
     assert {len(message_id) for message_id in ids} == {36}
 
 
+@pytest.mark.conformance("W-26")
 async def test_t_25_one_call_is_in_flight_and_the_others_follow_in_order() -> None:
     async with station() as it:
         for message_id in ("1", "2", "3"):
@@ -121,6 +122,7 @@ async def test_t_25_one_call_is_in_flight_and_the_others_follow_in_order() -> No
             await it.line.send(3, message_id, HEARTBEAT_CONF)
 
 
+@pytest.mark.conformance("T-39")
 async def test_a_callerror_is_raised_with_its_code_also_an_unknown_one() -> None:
     async with station() as it:
         asked = it.ask(it.heartbeat("1"))
@@ -182,6 +184,7 @@ async def test_a_late_answer_that_cannot_come_any_more_says_so() -> None:
             await caught.value.late_answer
 
 
+@pytest.mark.conformance("T-28")
 async def test_fault_o_09_answers_to_nothing_are_counted_and_leave_no_trace() -> None:
     async with station() as it:
         asked = it.ask(it.heartbeat("1"))
@@ -235,6 +238,7 @@ async def test_what_breaks_its_schema_is_sent_all_the_same() -> None:
 # ---------------------------------------------------------------- their questions
 
 
+@pytest.mark.conformance("W-21")
 async def test_t_26_a_call_is_served_while_ours_is_open() -> None:
     async with station() as it:
         asked = it.ask(it.heartbeat("1"))
@@ -249,6 +253,7 @@ async def test_t_26_a_call_is_served_while_ours_is_open() -> None:
         await asked
 
 
+@pytest.mark.conformance("W-26")
 async def test_t_26_a_handler_that_asks_back_and_waits_is_no_deadlock() -> None:
     pipe = Pipe()
 
@@ -421,6 +426,7 @@ async def test_b_05_a_deaf_charge_point_answers_nothing() -> None:
         assert it.calls == []
 
 
+@pytest.mark.conformance("W-27")
 async def test_t_37_after_a_thousand_malformed_frames_the_connection_serves_on() -> None:
     hostile = ["", "[]", "[2]", "{", '[2,"1",[],{}]', "[" * 50_000, '[9,"1"]', '[3,"1",{}]', '[2,"1","X",NaN]', "null"]
     async with station() as it:
@@ -433,6 +439,18 @@ async def test_t_37_after_a_thousand_malformed_frames_the_connection_serves_on()
             assert frame[1:3] == ["1", "FormationViolation"]
         await it.line.send(3, "2", HEARTBEAT_CONF)
 
+        assert await asked == HEARTBEAT_CONF
+
+
+async def test_t_18_a_frame_of_an_unknown_type_gets_no_answer_and_ends_nothing() -> None:
+    async with station() as it:
+        await it.line.send(9, "1", "Reset", {"type": "Hard"})
+        await it.line.send(5)
+
+        await it.line.silent_for(60)
+        assert it.calls == []
+        asked = it.ask(it.heartbeat("1"))
+        await it.line.answer("Heartbeat", HEARTBEAT_CONF)
         assert await asked == HEARTBEAT_CONF
 
 

@@ -100,6 +100,7 @@ def test_a_right_request_passes(action: str, payload: dict[str, Any]) -> None:
         ),
     ],
 )
+@pytest.mark.conformance("T-36", "W-02")
 def test_t_34_a_wrong_request_gets_its_error_code(action: str, payload: Any, code: str, path: str) -> None:
     with pytest.raises(SchemaViolation) as caught:
         schemas.check_request(action, payload)
@@ -147,5 +148,5 @@ def test_no_action_but_the_known_ones_has_a_schema() -> None:
         schemas.check_request("../call", {})
 
 
-def test_s_05_status_notification_passes_the_outgoing_check() -> None:
+def test_a_status_notification_passes_the_outgoing_check() -> None:
     schemas.check_request("StatusNotification", STATUS)

@@ -269,6 +269,7 @@ async def test_fault_o_07_a_boot_answered_late_is_asked_again_and_accepted() -> 
 # ---------------------------------------------------------------- connections
 
 
+@pytest.mark.conformance("W-25")
 async def test_t_05_it_never_gives_up_connecting_and_backs_off() -> None:
     async with world() as it:
         it.central.refusals = [PeerError("404")] * 6
@@ -279,6 +280,7 @@ async def test_t_05_it_never_gives_up_connecting_and_backs_off() -> None:
         assert waits == pytest.approx([3, 6, 12, 24, 24, 24], abs=0.01)
 
 
+@pytest.mark.conformance("T-45")
 async def test_b_18_a_reconnect_is_no_boot() -> None:
     async with world() as it:
         line = await it.accepted()
@@ -315,6 +317,7 @@ async def test_a_charge_point_that_was_never_accepted_boots_on_the_next_connecti
         await line.accept_boot()
 
 
+@pytest.mark.conformance("B-08")
 async def test_a_pending_charge_point_keeps_its_interval_over_a_reconnect() -> None:
     async with world() as it:
         it.session.boot(BOOT)
@@ -338,6 +341,7 @@ async def test_who_we_are_changed_while_offline_so_the_next_connection_begins_wi
         assert (await line.accept_boot())["chargePointModel"] == "SOLO"
 
 
+@pytest.mark.conformance("R-34")
 async def test_reset_closes_after_its_answer_and_boots_at_once() -> None:
     async with world() as it:
         line = await it.accepted()
@@ -554,6 +558,7 @@ async def test_the_outbox_is_not_held_back_for_ever_by_a_status_nobody_answers()
         pytest.param("Reset", {"type": "Medium"}, "PropertyConstraintViolation", id="T-34 enum"),
     ],
 )
+@pytest.mark.conformance("T-14", "T-17", "T-31", "T-32", "T-33", "W-01", "W-02")
 async def test_t_34_a_wrong_call_is_refused_and_never_reaches_the_core(action: str, payload: Any, code: str) -> None:
     async with world() as it:
         line = await it.accepted()

@@ -105,6 +105,7 @@ def test_fault_m_16_an_unknown_status_is_none_with_its_number(image: RegisterIma
     ("raw", "error_code"),
     [(0, "NoError"), (2, "GroundFailure"), (9, "OverCurrentFailure"), (17, "OtherError"), (200, "OtherError")],
 )
+@pytest.mark.conformance("W-16")
 def test_an_error_code_keeps_its_number_known_or_not(image: RegisterImage, raw: int, error_code: str) -> None:
     image.take(RIGHT_STATUS, words(raw, 2, 230, 230, 230), at(1))
     assert (right(image).error_code, right(image).error_code_raw) == (error_code, raw)
