@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ocpp_gateway.store import Store
 
-OpenStore = Callable[[], Awaitable[Store]]
+OpenStore = Callable[..., Awaitable[Store]]
 
 
 def pytest_configure() -> None:
@@ -26,13 +27,13 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def open_store(store_url: str) -> AsyncIterator[OpenStore]:
-    """Opens the store, the one before it closed, as a gateway does that starts again."""
+    """Opens the store, the one before it closed, as a gateway does that starts again. Takes options of `Store.open`."""
     opened: list[Store] = []
 
-    async def open_store() -> Store:
+    async def open_store(**options: Any) -> Store:
         for store in opened:
             await store.close()
-        opened.append(await Store.open(store_url))
+        opened.append(await Store.open(store_url, **options))
         return opened[-1]
 
     yield open_store

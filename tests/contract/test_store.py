@@ -12,19 +12,26 @@ import pytest
 
 from ocpp_gateway.charger.records import (
     AvailabilityRecord,
+    CacheCleared,
+    CachedTag,
+    CachedTagForgotten,
     ConfigurationRecord,
     GateRecord,
     IdentityRecord,
+    LocalListRecord,
     MeterRecord,
     OutboxDone,
     OutboxRecord,
     ProfileRecord,
     ProfileRemoved,
     Record,
+    ReservationRecord,
+    ReservationRemoved,
     StampsResolved,
     StoredCharger,
     TransactionIdRecord,
     TransactionRecord,
+    TransactionSample,
 )
 from ocpp_gateway.errors import StoreError
 from ocpp_gateway.instant import Instant
@@ -35,7 +42,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 CP = "SITE-1"
 OTHER = "SITE-2"
 
-OpenStore = Callable[[], Awaitable[Store]]
+OpenStore = Callable[..., Awaitable[Store]]
 
 
 def at(seconds: float, *, utc: datetime | None = NOON) -> Instant:
@@ -108,6 +115,18 @@ EVERYTHING = StoredCharger(
         ),
         a_transaction("tx-2", connector_id=2),
     ),
+    samples={
+        "tx-2": ({"timestamp": "2026-03-01T12:00:00.123Z", "sampledValue": [{"value": "1"}]}, {"timestamp": "@b@1"})
+    },
+    cached_tags=(
+        CachedTag("04a1", "Accepted", 3, "2026-04-01T00:00:00+00:00", "PARENT"),
+        CachedTag("Straße", "Blocked", 2**40),
+    ),
+    local_list=LocalListRecord(7, {"04a1": {"status": "Accepted", "expiryDate": "2026-04-01T00:00:00Z"}, "b": {}}),
+    reservations=(
+        ReservationRecord(-5, 0, "04A1", "2026-03-01T13:00:00Z"),
+        ReservationRecord(2**40, 2, "B", "2026-03-01T14:00:00Z", "PARENT"),
+    ),
 )
 
 
@@ -121,6 +140,10 @@ def records_of(charger: StoredCharger) -> list[Record]:
         *charger.gates,
         *charger.profiles,
         *charger.open_transactions,
+        *(TransactionSample(local_id, value) for local_id, values in charger.samples.items() for value in values),
+        *charger.cached_tags,
+        *([] if charger.local_list is None else [charger.local_list]),
+        *charger.reservations,
     ]
 
 
@@ -186,6 +209,54 @@ REPLACED: list[tuple[str, Sequence[Record], StoredCharger]] = [
         [a_transaction(), a_transaction(stopped_at=without_clock(9), meter_stop_wh=1200, stop_reason="Local")],
         StoredCharger(),
     ),
+    (
+        "cached tag, whatever its case",
+        [CachedTag("04aß", "Accepted", 1, "2026-04-01T00:00:00Z", "P"), CachedTag("04ASS", "Invalid", 2)],
+        StoredCharger(cached_tags=(CachedTag("04ASS", "Invalid", 2),)),
+    ),
+    (
+        "cached tag forgotten, whatever its case",
+        [
+            CachedTag("A", "Accepted", 1),
+            CachedTag("B", "Accepted", 2),
+            CachedTagForgotten("a"),
+            CachedTagForgotten("C"),
+        ],
+        StoredCharger(cached_tags=(CachedTag("B", "Accepted", 2),)),
+    ),
+    (
+        "cache cleared",
+        [CachedTag("A", "Accepted", 1), CachedTag("B", "Accepted", 2), CacheCleared(), CachedTag("C", "Accepted", 3)],
+        StoredCharger(cached_tags=(CachedTag("C", "Accepted", 3),)),
+    ),
+    (
+        "local list as a whole",
+        [LocalListRecord(1, {"a": {"status": "Accepted"}, "b": {}}), LocalListRecord(2, {"b": {"status": "Blocked"}})],
+        StoredCharger(local_list=LocalListRecord(2, {"b": {"status": "Blocked"}})),
+    ),
+    (
+        "local list emptied",
+        [LocalListRecord(1, {"a": {}}), LocalListRecord(0, {})],
+        StoredCharger(local_list=LocalListRecord(0, {})),
+    ),
+    (
+        "reservation",
+        [
+            ReservationRecord(1, 1, "A", "2026-03-01T13:00:00Z", "P"),
+            ReservationRecord(1, 2, "B", "2026-03-01T14:00:00Z"),
+        ],
+        StoredCharger(reservations=(ReservationRecord(1, 2, "B", "2026-03-01T14:00:00Z"),)),
+    ),
+    (
+        "reservation removed",
+        [
+            ReservationRecord(1, 1, "A", "2026-03-01T13:00:00Z"),
+            ReservationRecord(2, 2, "B", "2026-03-01T13:00:00Z"),
+            ReservationRemoved(1),
+            ReservationRemoved(3),
+        ],
+        StoredCharger(reservations=(ReservationRecord(2, 2, "B", "2026-03-01T13:00:00Z"),)),
+    ),
 ]
 
 
@@ -207,6 +278,17 @@ async def test_charge_points_see_nothing_of_each_other(store: Store) -> None:
     assert await store.outbox_head(OTHER) is None
     assert await store.outbox_depth(OTHER) == 0
     assert await store.transactions(OTHER, 10) == ()
+    removals: list[Record] = [CacheCleared(), CachedTagForgotten("04A1"), ReservationRemoved(-5), ProfileRemoved(1, 7)]
+    await store.commit(OTHER, removals)
+    assert await store.load(CP) == EVERYTHING
+
+
+async def test_cached_tags_come_by_number(store: Store) -> None:
+    for tag in (CachedTag("A", "Accepted", 2), CachedTag("B", "Accepted", 3), CachedTag("C", "Accepted", 1)):
+        await store.commit(CP, [tag])
+    await store.commit(CP, [CachedTag("a", "Blocked", 4)])
+
+    assert [(tag.id_tag, tag.number) for tag in (await store.load(CP)).cached_tags] == [("C", 1), ("B", 3), ("a", 4)]
 
 
 async def test_a_failing_record_takes_the_whole_commit_with_it(store: Store) -> None:
@@ -280,6 +362,37 @@ async def test_a_second_transaction_id_takes_the_place_of_the_first(store: Store
 
     (transaction,) = (await store.load(CP)).open_transactions
     assert transaction.transaction_ids == {"main": "3"}
+
+
+async def test_samples_come_oldest_first_of_the_transactions_that_run(open_store: OpenStore) -> None:
+    store = await open_store()
+    await store.commit(CP, [TransactionSample("tx-1", {"value": "1"}), a_transaction(), a_transaction("tx-2")])
+    for value in ("2", "3"):
+        await store.commit(
+            CP, [TransactionSample("tx-2", {"value": value}), TransactionSample("tx-1", {"value": value})]
+        )
+
+    assert (await (await open_store()).load(CP)).samples == {
+        "tx-1": ({"value": "1"}, {"value": "2"}, {"value": "3"}),
+        "tx-2": ({"value": "2"}, {"value": "3"}),
+    }
+
+
+async def test_samples_go_with_the_stop_of_their_transaction_and_with_nothing_else(store: Store) -> None:
+    samples = [TransactionSample("tx-1", {"value": "1"}), TransactionSample("tx-2", {"value": "2"})]
+    await store.commit(CP, [a_transaction(), a_transaction("tx-2"), *samples])
+    await store.commit(CP, [a_transaction(last_meter_wh=1100), TransactionIdRecord("tx-1", "7")])
+    assert set((await store.load(CP)).samples) == {"tx-1", "tx-2"}
+
+    stopped = a_transaction(stopped_at=without_clock(9), meter_stop_wh=1200, stop_reason="Local")
+    with pytest.raises(StoreError):
+        await store.commit(CP, [stopped, OutboxDone(seq=4711)])
+    assert set((await store.load(CP)).samples) == {"tx-1", "tx-2"}
+
+    await store.commit(CP, [stopped])
+    assert set((await store.load(CP)).samples) == {"tx-2"}
+    await store.commit(CP, [a_transaction()])  # were they there still, they would come back with it
+    assert set((await store.load(CP)).samples) == {"tx-2"}
 
 
 # ---------------------------------------------------------------- outbox
@@ -432,9 +545,12 @@ async def test_b_13_stamps_without_a_clock_are_filled_in_later(store: Store) -> 
         a_transaction(started_at=without_clock(10), last_sample_at=without_clock(20), transaction_ids={"main": "1"}),
         ProfileRecord(1, 1, {}, None, without_clock(30)),
         a_message(payload=payload, created_at=without_clock(10)),
+        TransactionSample("tx-1", {"timestamp": without_clock(15).stamp(), "sampledValue": [{"value": "1"}]}),
+        TransactionSample("tx-1", {"timestamp": without_clock(15, "boot-0").stamp()}),
     ]
     await store.commit(CP, records)
-    await store.commit(OTHER, [a_message(created_at=without_clock(10))])
+    elsewhere = TransactionSample("tx-9", {"timestamp": without_clock(15).stamp()})
+    await store.commit(OTHER, [a_message(created_at=without_clock(10)), a_transaction("tx-9"), elsewhere])
     await store.commit(CP, [StampsResolved("boot-1", "2026-03-01T12:00:00Z")])
 
     zero = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -444,6 +560,10 @@ async def test_b_13_stamps_without_a_clock_are_filled_in_later(store: Store) -> 
     assert transaction.last_sample_at == Instant(zero + timedelta(seconds=20), "boot-1", 20)
     assert transaction.stopped_at is None
     assert charger.profiles[0].installed_at == Instant(zero + timedelta(seconds=30), "boot-1", 30)
+    assert charger.samples["tx-1"] == (
+        {"timestamp": "2026-03-01T12:00:15.000Z", "sampledValue": [{"value": "1"}]},
+        {"timestamp": without_clock(15, "boot-0").stamp()},
+    )
     row = await head(store)
     assert row.created_at == "2026-03-01T12:00:10.000Z"
     assert row.payload == {
@@ -453,6 +573,7 @@ async def test_b_13_stamps_without_a_clock_are_filled_in_later(store: Store) -> 
     }
     (other,) = await drained(store, OTHER)
     assert other.created_at == without_clock(10).stamp()  # each charge point hears of the clock by itself
+    assert (await store.load(OTHER)).samples == {"tx-9": (elsewhere.meter_value,)}
 
 
 async def test_b_13_stamps_of_another_boot_or_already_known_stay(store: Store) -> None:

@@ -16,19 +16,26 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from ocpp_gateway.charger.records import (
     AvailabilityRecord,
+    CacheCleared,
+    CachedTag,
+    CachedTagForgotten,
     ConfigurationRecord,
     GateRecord,
     IdentityRecord,
+    LocalListRecord,
     MeterRecord,
     OutboxDone,
     OutboxRecord,
     ProfileRecord,
     ProfileRemoved,
     Record,
+    ReservationRecord,
+    ReservationRemoved,
     StampsResolved,
     StoredCharger,
     TransactionIdRecord,
     TransactionRecord,
+    TransactionSample,
 )
 from ocpp_gateway.errors import StoreError
 from ocpp_gateway.instant import Instant, format_utc
@@ -59,6 +66,8 @@ identities = st.builds(
     firmware_version=st.none() | text,
 )
 profile_ids = st.integers(1, 2)
+id_tags = st.sampled_from(["04a1", "04A1", "ß", "SS", "x"])
+numbers = st.integers(1, 2**40)
 plain_records: st.SearchStrategy[Record] = st.one_of(
     st.builds(MeterRecord, connector_ids, wh, st.none() | wh, st.none() | st.integers(0, 10**9)),
     st.builds(AvailabilityRecord, connector_ids, operative=st.booleans()),
@@ -74,6 +83,12 @@ plain_records: st.SearchStrategy[Record] = st.one_of(
         installed_at=instants,
     ),
     st.builds(ProfileRemoved, connector_ids, profile_ids),
+    st.builds(CachedTag, id_tags, text, numbers, expiry_date=st.none() | text, parent_id_tag=st.none() | text),
+    st.builds(CachedTagForgotten, id_tags),
+    st.just(CacheCleared()),
+    st.builds(LocalListRecord, numbers, st.dictionaries(text, st.dictionaries(text, text, max_size=2), max_size=2)),
+    st.builds(ReservationRecord, st.integers(-1, 1), connector_ids, id_tags, text, parent_id_tag=st.none() | text),
+    st.builds(ReservationRemoved, st.integers(-1, 1)),
 )
 
 
@@ -117,6 +132,10 @@ def payload_of(created_at: Instant, nested: Instant) -> dict[str, Any]:
     return {"timestamp": created_at.stamp(), "values": [{"timestamp": nested.stamp(), "value": "1"}], "n": 1}
 
 
+def sample_of(moment: Instant) -> dict[str, Any]:
+    return {"timestamp": moment.stamp(), "sampledValue": [{"value": "1"}]}
+
+
 @dataclass
 class Model:
     """What one charge point should hold."""
@@ -128,6 +147,10 @@ class Model:
     gates: dict[int, GateRecord] = field(default_factory=dict)
     profiles: dict[tuple[int, int], ProfileRecord] = field(default_factory=dict)
     transactions: dict[str, TransactionRecord] = field(default_factory=dict)  # in the order of their beginning
+    samples: dict[str, list[Instant]] = field(default_factory=dict)
+    cached_tags: dict[str, CachedTag] = field(default_factory=dict)
+    local_list: LocalListRecord | None = None
+    reservations: dict[int, ReservationRecord] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
 
     def take(self, record: Record) -> None:
@@ -150,10 +173,24 @@ class Model:
                 before = self.transactions.get(record.local_id)
                 ids = ({} if before is None else before.transaction_ids) | record.transaction_ids
                 self.transactions[record.local_id] = replace(record, transaction_ids=ids)
+                if not record.open:
+                    self.samples.pop(record.local_id, None)
             case TransactionIdRecord():
                 known = self.transactions[record.local_id]
                 ids = known.transaction_ids | {record.central_system: record.transaction_id}
                 self.transactions[record.local_id] = replace(known, transaction_ids=ids)
+            case CachedTag():
+                self.cached_tags[record.id_tag.casefold()] = record
+            case CachedTagForgotten():
+                self.cached_tags.pop(record.id_tag.casefold(), None)
+            case CacheCleared():
+                self.cached_tags.clear()
+            case LocalListRecord():
+                self.local_list = record
+            case ReservationRecord():
+                self.reservations[record.reservation_id] = record
+            case ReservationRemoved():
+                self.reservations.pop(record.reservation_id, None)
             case _:
                 raise AssertionError(record)
 
@@ -172,6 +209,8 @@ class Model:
                     stopped_at=None if transaction.stopped_at is None else known(transaction.stopped_at),
                 )
             )
+        for local_id, moments in self.samples.items():
+            self.samples[local_id] = [known(moment) for moment in moments]
         for message in self.messages:
             if message.state != "done":
                 message.record = replace(message.record, created_at=known(message.record.created_at))
@@ -189,6 +228,14 @@ class Model:
             gates=by_key(self.gates),
             profiles=by_key(self.profiles),
             open_transactions=tuple(transaction for transaction in self.transactions.values() if transaction.open),
+            samples={
+                local_id: tuple(sample_of(moment) for moment in moments)
+                for local_id, moments in self.samples.items()
+                if local_id in self.transactions and self.transactions[local_id].open
+            },
+            cached_tags=tuple(sorted(self.cached_tags.values(), key=lambda tag: (tag.number, tag.id_tag.casefold()))),
+            local_list=self.local_list,
+            reservations=by_key(self.reservations),
         )
 
     def queue(self, central_system: str) -> list[Message]:
@@ -267,6 +314,13 @@ class StoreMachine(RuleBasedStateMachine):
         )
         self.commit(charge_point, record)
         self.models[charge_point].messages.append(Message(record, nested))
+
+    @rule(charge_point=st.sampled_from(CHARGE_POINTS), number=st.integers(1, 3), moments=st.lists(instants, max_size=3))
+    def sample(self, charge_point: str, number: int, moments: list[Instant]) -> None:
+        local_id = f"{charge_point}/{number}"
+        self.commit(charge_point, *(TransactionSample(local_id, sample_of(moment)) for moment in moments))
+        if moments:
+            self.models[charge_point].samples.setdefault(local_id, []).extend(moments)
 
     @rule(charge_point=st.sampled_from(CHARGE_POINTS), system=st.sampled_from(SYSTEMS), dead=st.booleans())
     def end_the_head(self, charge_point: str, system: str, dead: bool) -> None:

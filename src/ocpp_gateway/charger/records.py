@@ -123,6 +123,66 @@ class TransactionIdRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CachedTag:
+    """What the central system last said of an id tag (OCPP 1.6 §3.5.1). Keyed by the tag without case.
+
+    `number` grows with each change, so that the oldest entry can be told; times are ISO 8601.
+    """
+
+    id_tag: str
+    status: str
+    number: int
+    expiry_date: str | None = None
+    parent_id_tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CachedTagForgotten:
+    """That id tag is in the cache no more."""
+
+    id_tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheCleared:
+    """ClearCache."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalListRecord:
+    """The whole local authorization list: its version, and idTagInfo as received by id tag."""
+
+    version: int
+    entries: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationRecord:
+    """A reservation (OCPP 1.6 §5.13), keyed by `reservation_id`; connector 0 is any one. `expiry_date`: ISO 8601."""
+
+    reservation_id: int
+    connector_id: int
+    id_tag: str
+    expiry_date: str
+    parent_id_tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationRemoved:
+    """That reservation was used, cancelled or has expired."""
+
+    reservation_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionSample:
+    """One meter value for StopTransaction's transactionData, of a transaction that runs; dropped with its stop."""
+
+    local_id: str
+    meter_value: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxRecord:
     """A transaction-related message to deliver, in order, at least once, to one central system.
 
@@ -167,6 +227,13 @@ Record = (
     | ProfileRemoved
     | TransactionRecord
     | TransactionIdRecord
+    | TransactionSample
+    | CachedTag
+    | CachedTagForgotten
+    | CacheCleared
+    | LocalListRecord
+    | ReservationRecord
+    | ReservationRemoved
     | OutboxRecord
     | OutboxDone
     | StampsResolved
@@ -184,3 +251,7 @@ class StoredCharger:
     gates: tuple[GateRecord, ...] = ()
     profiles: tuple[ProfileRecord, ...] = ()
     open_transactions: tuple[TransactionRecord, ...] = ()
+    samples: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)  # by local_id, oldest first
+    cached_tags: tuple[CachedTag, ...] = ()
+    local_list: LocalListRecord | None = None
+    reservations: tuple[ReservationRecord, ...] = ()

@@ -15,8 +15,13 @@ def instant_columns(name: str, instant: Instant | None) -> dict[str, Any]:
     """The values of the three columns of that name; all NULL for None. Loses nothing, unlike a stamp."""
     if instant is None:
         return {f"{name}_utc": None, f"{name}_boot_id": None, f"{name}_monotonic_s": None}
-    utc = None if instant.utc is None else instant.utc.astimezone(UTC).isoformat(timespec="microseconds")
+    utc = None if instant.utc is None else utc_text(instant.utc)
     return {f"{name}_utc": utc, f"{name}_boot_id": instant.boot_id, f"{name}_monotonic_s": instant.monotonic_s}
+
+
+def utc_text(moment: datetime) -> str:
+    """An aware time as the `_utc` columns hold it: texts of one length, which sort as the moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def instant_or_none(row: RowMapping, name: str) -> Instant | None:

@@ -10,9 +10,12 @@ from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, exists, 
 
 from ocpp_gateway.charger.records import (
     AvailabilityRecord,
+    CachedTag,
     GateRecord,
+    LocalListRecord,
     MeterRecord,
     ProfileRecord,
+    ReservationRecord,
     StoredCharger,
     TransactionRecord,
 )
@@ -71,6 +74,7 @@ def _queue(columns: Any) -> Sequence[Any]:
 
 
 HEAD_QUERY = _head_query()
+_thinned = select(schema.charge_point.c.outbox_thinned).where(schema.charge_point.c.identity == bindparam("identity"))
 _depth = select(func.count()).select_from(schema.outbox).where(*_queue(schema.outbox.c))
 
 
@@ -100,6 +104,12 @@ def outbox_depth(connection: Connection, charge_point: str, central_system: str)
         _depth, {"charge_point": charge_point, "central_system": central_system}
     ).scalar_one()
     return depth
+
+
+def outbox_thinned(connection: Connection, charge_point: str) -> int:
+    """How many messages of that charge point were ever taken out of a full queue."""
+    thinned: int | None = connection.execute(_thinned, {"identity": charge_point}).scalar_one_or_none()
+    return thinned or 0
 
 
 def load(connection: Connection, charge_point: str) -> StoredCharger:
@@ -135,6 +145,18 @@ def load(connection: Connection, charge_point: str) -> StoredCharger:
         ),
         profiles=tuple(_profile(row) for row in profiles),
         open_transactions=_transactions(connection, still_open),
+        samples=_samples(connection, charge_point),
+        cached_tags=tuple(
+            CachedTag(row["id_tag"], row["status"], row["number"], row["expiry_date"], row["parent_id_tag"])
+            for row in _rows(connection, schema.authorization_cache, charge_point, "number", "folded_id_tag")
+        ),
+        local_list=_local_list(connection, charge_point),
+        reservations=tuple(
+            ReservationRecord(
+                row["reservation_id"], row["connector_id"], row["id_tag"], row["expiry_date"], row["parent_id_tag"]
+            )
+            for row in _rows(connection, schema.reservation, charge_point, "reservation_id")
+        ),
     )
 
 
@@ -175,6 +197,26 @@ def _profile(row: RowMapping) -> ProfileRecord:
         local_id=row["local_id"],
         installed_at=instant_of(row, "installed"),
     )
+
+
+def _samples(connection: Connection, charge_point: str) -> dict[str, tuple[dict[str, Any], ...]]:
+    sample, transaction = schema.transaction_sample.c, schema.charging_transaction.c
+    of_open = (
+        select(sample.local_id, sample.meter_value)
+        .join(schema.charging_transaction, transaction.local_id == sample.local_id)
+        .where(sample.charge_point == charge_point, transaction.stopped_boot_id.is_(None))
+        .order_by(sample.seq)
+    )
+    samples: dict[str, list[dict[str, Any]]] = {}
+    for local_id, meter_value in connection.execute(of_open):
+        samples.setdefault(local_id, []).append(from_json(meter_value))
+    return {local_id: tuple(values) for local_id, values in samples.items()}
+
+
+def _local_list(connection: Connection, charge_point: str) -> LocalListRecord | None:
+    for row in _rows(connection, schema.local_list, charge_point):
+        return LocalListRecord(row["version"], from_json(row["entries"]))
+    return None
 
 
 def _transactions(connection: Connection, query: Select[Any]) -> tuple[TransactionRecord, ...]:

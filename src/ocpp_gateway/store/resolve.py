@@ -16,12 +16,16 @@ from ocpp_gateway.store.schema import OutboxState
 
 
 def resolve_stamps(connection: Connection, charge_point: str, record: StampsResolved) -> None:
-    """Every moment of that boot that lacks its UTC time gets it: transactions, profiles, messages not yet answered."""
+    """Every moment of that boot that lacks its UTC time gets it.
+
+    That is in transactions and their samples, in profiles, and in messages not yet answered.
+    """
     utc_at_zero = parse_utc(record.utc_at_zero)
     boot_id = record.boot_id
     of_transaction = ("started", "last_sample", "stopped")
     for table, names in ((schema.charging_transaction, of_transaction), (schema.charging_profile, ("installed",))):
         _resolve_instants(connection, table, names, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)
+    _resolve_samples(connection, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)
     _resolve_messages(connection, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)
 
 
@@ -44,6 +48,15 @@ def _resolve_instants(
                 values |= instant_columns(name, instant.resolved(boot_id=boot_id, utc_at_zero=utc_at_zero))
         this = and_(*(column == row[column.name] for column in table.primary_key))
         connection.execute(update(table).where(this).values(values))
+
+
+def _resolve_samples(connection: Connection, *, charge_point: str, boot_id: str, utc_at_zero: datetime) -> None:
+    sample = schema.transaction_sample
+    of_charge_point = select(sample.c.seq, sample.c.meter_value).where(sample.c.charge_point == charge_point)
+    for seq, meter_value in connection.execute(of_charge_point).all():
+        resolved = to_json(stamps_resolved(from_json(meter_value), boot_id=boot_id, utc_at_zero=utc_at_zero))
+        if resolved != meter_value:
+            connection.execute(update(sample).where(sample.c.seq == seq).values(meter_value=resolved))
 
 
 def _resolve_messages(connection: Connection, *, charge_point: str, boot_id: str, utc_at_zero: datetime) -> None:

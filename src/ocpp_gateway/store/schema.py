@@ -74,6 +74,7 @@ charge_point = Table(
     Column("model", Text),
     Column("serial_number", Text),
     Column("firmware_version", Text),
+    Column("outbox_thinned", BigInteger, nullable=False, server_default="0"),
 )
 
 configuration = Table(
@@ -140,6 +141,48 @@ transaction_id = Table(
     Column("transaction_id", Text, nullable=False),
 )
 """What each central system calls a transaction."""
+
+transaction_sample = Table(
+    "transaction_sample",
+    metadata,
+    Column("seq", _Counter, primary_key=True),
+    _charge_point(),
+    Column("local_id", Text, nullable=False),  # no foreign key, for the reason of the outbox
+    Column("meter_value", Text, nullable=False),
+    Index(None, "charge_point", "local_id"),
+)
+"""Meter values for the transactionData of transactions that run."""
+
+authorization_cache = Table(
+    "authorization_cache",
+    metadata,
+    _charge_point(primary_key=True),
+    Column("folded_id_tag", Text, primary_key=True),  # `str.casefold`: tags are compared without case
+    Column("id_tag", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("expiry_date", Text),
+    Column("parent_id_tag", Text),
+)
+
+local_list = Table(
+    "local_list",
+    metadata,
+    _charge_point(primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("entries", Text, nullable=False),
+)
+
+reservation = Table(
+    "reservation",
+    metadata,
+    _charge_point(primary_key=True),
+    Column("reservation_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("connector_id", Integer, nullable=False),
+    Column("id_tag", Text, nullable=False),
+    Column("expiry_date", Text, nullable=False),
+    Column("parent_id_tag", Text),
+)
 
 outbox = Table(
     "outbox",

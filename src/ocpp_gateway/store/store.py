@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -14,9 +15,12 @@ from sqlalchemy.exc import DBAPIError
 
 from ocpp_gateway.charger.records import MAIN, Record, StoredCharger, TransactionRecord
 from ocpp_gateway.errors import StoreError
+from ocpp_gateway.log import logger
 from ocpp_gateway.store import database, read, sqlite_file, write
 from ocpp_gateway.store.lock import StoreLock
 from ocpp_gateway.store.read import OutboxRow
+from ocpp_gateway.store.retention import RETENTION, delete_expired
+from ocpp_gateway.store.thinning import QUEUE_BOUND, QueueBound
 
 Result = TypeVar("Result")
 
@@ -30,18 +34,34 @@ class Store:
     and nothing is written behind the back of whoever goes on.
     """
 
-    def __init__(self, path: Path, connection: Connection, thread: ThreadPoolExecutor, held: ExitStack) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connection: Connection,
+        thread: ThreadPoolExecutor,
+        held: ExitStack,
+        *,
+        queue_bound: int,
+        now: Callable[[], datetime],
+    ) -> None:
         self._path = path
         self._connection = connection
         self._thread = thread
         self._held = held
         self._known: set[str] = set()  # charge points that have their row
+        self._bound = QueueBound(queue_bound)
+        self._now = now
+        self._tidied_on: date | None = None
         self._closed = False
 
     @classmethod
-    async def open(cls, url: str) -> Self:
+    async def open(
+        cls, url: str, *, queue_bound: int = QUEUE_BOUND, now: Callable[[], datetime] | None = None
+    ) -> Self:
         """The store that a `store.url` names, made or migrated if need be.
 
+        `queue_bound` messages may wait for one central system of a charge point before its meter values are thinned.
+        `now` tells the age of what is in the ledger, in UTC; the system's clock does, if nothing else.
         Raises StoreError, one line that says what to do: no SQLite URL, no directory, held by another gateway,
         lost, damaged, not a database, or written by a newer version.
         """
@@ -54,7 +74,9 @@ class Store:
             await _on(thread, held.close)
             thread.shutdown(wait=False)
             raise
-        return cls(path, connection, thread, held)
+        store = cls(path, connection, thread, held, queue_bound=queue_bound, now=now or _utc_now)
+        store._tidy_daily()
+        return store
 
     async def close(self) -> None:
         """Ends what was begun, closes the database and lets another gateway have it. Later calls raise StoreError."""
@@ -81,9 +103,11 @@ class Store:
                 write.ensure_charge_point(connection, charge_point)
             for record in records:
                 write.write(connection, charge_point, record)
+            self._bound.hold(connection, charge_point, records)
 
         await self._run(work)
         self._known.add(charge_point)
+        self._tidy_daily()
 
     async def outbox_head(self, charge_point: str, central_system: str = MAIN) -> OutboxRow | None:
         """The oldest message not yet answered nor given up, or None. Its `created_at` is the age of the queue."""
@@ -108,9 +132,36 @@ class Store:
         """How many messages wait for that central system."""
         return await self._run(lambda connection: read.outbox_depth(connection, charge_point, central_system))
 
+    async def outbox_thinned(self, charge_point: str) -> int:
+        """How many meter values were ever taken out of that charge point's full queues, undelivered."""
+        return await self._run(lambda connection: read.outbox_thinned(connection, charge_point))
+
     async def transactions(self, charge_point: str, limit: int) -> tuple[TransactionRecord, ...]:
         """The transactions that began last, open or not, newest first."""
         return await self._run(lambda connection: read.latest_transactions(connection, charge_point, limit))
+
+    def _tidy_daily(self) -> None:
+        """Begins to delete what the ledger need not keep, once a day."""
+        now = self._now()
+        if now.date() != self._tidied_on:
+            self._tidied_on = now.date()
+            self._tidy_later(now - RETENTION, 0)
+
+    def _tidy_later(self, stopped_before: datetime, first: int) -> None:
+        tidying = self._thread.submit(self._tidy, stopped_before, first)
+        tidying.add_done_callback(Future.result)  # raises what only a bug can raise where it is logged
+
+    def _tidy(self, stopped_before: datetime, first: int) -> None:
+        """Deletes one batch; the next one queues up behind the commits that wait by then."""
+        if self._closed:
+            return
+        try:
+            rest = self._in_transaction(lambda it: delete_expired(it, stopped_before=stopped_before, first=first))
+        except StoreError as exc:  # nothing is lost by it, and tomorrow is a day
+            logger(__name__).warning("ledger_not_tidied", problem=str(exc))
+            return
+        if rest is not None:
+            self._tidy_later(stopped_before, rest)
 
     async def _run(self, work: Callable[[Connection], Result]) -> Result:
         if self._closed:
@@ -122,9 +173,14 @@ class Store:
             with self._connection.begin():
                 return work(self._connection)
         except DBAPIError as exc:
+            self._bound.forget()
             raise StoreError(f"the store {self._path} failed: {exc.orig}") from exc
         except (ValueError, OverflowError) as exc:  # text that is no Unicode, NaN, a number beyond 64 bits
             raise StoreError(f"the store {self._path} cannot hold a value: {exc}") from exc
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _open(path: Path, held: ExitStack) -> Connection:

@@ -8,18 +8,25 @@ from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, sel
 
 from ocpp_gateway.charger.records import (
     AvailabilityRecord,
+    CacheCleared,
+    CachedTag,
+    CachedTagForgotten,
     ConfigurationRecord,
     GateRecord,
     IdentityRecord,
+    LocalListRecord,
     MeterRecord,
     OutboxDone,
     OutboxRecord,
     ProfileRecord,
     ProfileRemoved,
     Record,
+    ReservationRecord,
+    ReservationRemoved,
     StampsResolved,
     TransactionIdRecord,
     TransactionRecord,
+    TransactionSample,
 )
 from ocpp_gateway.errors import StoreError
 from ocpp_gateway.store import schema
@@ -57,6 +64,9 @@ _configuration = _Upsert(schema.configuration, "charge_point", "key")
 _profile = _Upsert(schema.charging_profile, "charge_point", "connector_id", "charging_profile_id")
 _transaction = _Upsert(schema.charging_transaction, "charge_point", "local_id")
 _transaction_id = _Upsert(schema.transaction_id, "local_id", "central_system")
+_cached_tag = _Upsert(schema.authorization_cache, "charge_point", "folded_id_tag")
+_local_list = _Upsert(schema.local_list, "charge_point")
+_reservation = _Upsert(schema.reservation, "charge_point", "reservation_id")
 
 _charge_point_exists = select(schema.charge_point.c.identity).where(_is(schema.charge_point.c.identity))
 _add_charge_point = insert(schema.charge_point)
@@ -68,6 +78,15 @@ _remove_profile = delete(schema.charging_profile).where(
 )
 _known_transaction_ids = select(schema.transaction_id.c.central_system, schema.transaction_id.c.transaction_id).where(
     _is(schema.transaction_id.c.local_id)
+)
+_add_sample = insert(schema.transaction_sample)
+_drop_samples = delete(schema.transaction_sample).where(
+    _is(schema.transaction_sample.c.charge_point), _is(schema.transaction_sample.c.local_id)
+)
+_clear_cache = delete(schema.authorization_cache).where(_is(schema.authorization_cache.c.charge_point))
+_forget_tag = _clear_cache.where(_is(schema.authorization_cache.c.folded_id_tag))
+_remove_reservation = delete(schema.reservation).where(
+    _is(schema.reservation.c.charge_point), _is(schema.reservation.c.reservation_id)
 )
 _append = insert(schema.outbox).returning(schema.outbox.c.seq)
 _row_state = select(schema.outbox.c.state).where(_is(schema.outbox.c.charge_point), _is(schema.outbox.c.seq))
@@ -112,6 +131,28 @@ def write(connection: Connection, charge_point: str, record: Record) -> None:
         case TransactionIdRecord():
             key = {"local_id": record.local_id, "central_system": record.central_system}
             _transaction_id(connection, key, {"transaction_id": record.transaction_id})
+        case TransactionSample():
+            sample = {
+                "charge_point": charge_point,
+                "local_id": record.local_id,
+                "meter_value": to_json(record.meter_value),
+            }
+            connection.execute(_add_sample, sample)
+        case CachedTag():
+            _write_cached_tag(connection, charge_point, record)
+        case CachedTagForgotten():
+            forgotten = {"key_charge_point": charge_point, "key_folded_id_tag": record.id_tag.casefold()}
+            connection.execute(_forget_tag, forgotten)
+        case CacheCleared():
+            connection.execute(_clear_cache, {"key_charge_point": charge_point})
+        case LocalListRecord():
+            whole = {"version": record.version, "entries": to_json(record.entries)}
+            _local_list(connection, {"charge_point": charge_point}, whole)
+        case ReservationRecord():
+            _write_reservation(connection, charge_point, record)
+        case ReservationRemoved():
+            gone = {"key_charge_point": charge_point, "key_reservation_id": record.reservation_id}
+            connection.execute(_remove_reservation, gone)
         case OutboxRecord():
             _append_to_outbox(connection, charge_point, record)
         case OutboxDone():
@@ -165,8 +206,34 @@ def _write_profile(connection: Connection, charge_point: str, record: ProfileRec
     _profile(connection, key, values)
 
 
+def _write_cached_tag(connection: Connection, charge_point: str, record: CachedTag) -> None:
+    key = {"charge_point": charge_point, "folded_id_tag": record.id_tag.casefold()}
+    values = {
+        "id_tag": record.id_tag,
+        "status": record.status,
+        "number": record.number,
+        "expiry_date": record.expiry_date,
+        "parent_id_tag": record.parent_id_tag,
+    }
+    _cached_tag(connection, key, values)
+
+
+def _write_reservation(connection: Connection, charge_point: str, record: ReservationRecord) -> None:
+    key = {"charge_point": charge_point, "reservation_id": record.reservation_id}
+    values = {
+        "connector_id": record.connector_id,
+        "id_tag": record.id_tag,
+        "expiry_date": record.expiry_date,
+        "parent_id_tag": record.parent_id_tag,
+    }
+    _reservation(connection, key, values)
+
+
 def _write_transaction(connection: Connection, charge_point: str, record: TransactionRecord) -> None:
-    """Replaces the transaction, except that a transaction id once given is never taken away, only changed."""
+    """Replaces the transaction, except that a transaction id once given is never taken away, only changed.
+
+    Its samples go with its stop: they are in the StopTransaction then.
+    """
     values = {
         "connector_id": record.connector_id,
         "id_tag": record.id_tag,
@@ -184,6 +251,8 @@ def _write_transaction(connection: Connection, charge_point: str, record: Transa
         "stop_reason": record.stop_reason,
     }
     was_there = _transaction(connection, {"charge_point": charge_point, "local_id": record.local_id}, values)
+    if not record.open:
+        connection.execute(_drop_samples, {"key_charge_point": charge_point, "key_local_id": record.local_id})
     if not record.transaction_ids:
         return
     known: dict[str, str] = {}
