@@ -12,18 +12,20 @@ BENCH_ARGS ?=
 LOCK_ARGS ?=
 
 BIN := $(VENV)/bin
+JUDGE := tests/conformance/judge
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench conformance lock clean
+.PHONY: help demo test check judge bench conformance lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo    a simulated charger, the gateway and a test central system, on this machine'
 	@echo 'make test    the whole test suite'
 	@echo 'make check   ruff, mypy --strict, the import-direction test, hadolint'
+	@echo 'make judge   installs the central system of another author for the tests; needs node'
 	@echo 'make bench   what a poll and a message cost'
 	@echo 'make conformance   what OCPP asks, and which test shows it: docs/conformance.md and its counts'
 	@echo 'make lock    the lock files in requirements/, made again from pyproject.toml'
@@ -46,6 +48,15 @@ bench: $(VENV)/.dev
 
 conformance: $(VENV)/.dev
 	@$(BIN)/python tests/conformance/report.py
+
+judge: $(JUDGE)/node_modules/.package-lock.json
+
+# npm writes this file last.
+$(JUDGE)/node_modules/.package-lock.json: $(JUDGE)/package-lock.json
+	@command -v npm >/dev/null || { echo 'make judge needs npm and node 18 or newer, for the independent judge of OCPP' >&2; exit 1; }
+	@cd $(JUDGE) && npm ci --prefer-offline --loglevel=error >/dev/null || { \
+		echo 'make judge: npm could not install the independent judge of OCPP; why stands above' >&2; exit 1; }
+	@touch $@
 
 # The stamps say what $(VENV) holds. The second depends on the first, so that pip never runs twice at once under `make -j`.
 $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
@@ -71,5 +82,5 @@ lock: $(VENV)/.runtime
 		--output-file requirements/dev.txt
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(JUDGE)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
