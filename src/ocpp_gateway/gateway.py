@@ -27,7 +27,7 @@ from ocpp_gateway.ocpp16.session import Session
 from ocpp_gateway.ocpp16.timing import Timing
 from ocpp_gateway.ocpp16.tls import client_context
 from ocpp_gateway.registers.mapping import Mapping
-from ocpp_gateway.runtime import ChargerRuntime
+from ocpp_gateway.runtime import ChargerRuntime, Sides
 from ocpp_gateway.settings import CentralSystem, Charger, Settings
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.store import Store
@@ -99,6 +99,8 @@ class Gateway:
             async with asyncio.TaskGroup() as tasks:
                 for charger in self._settings.chargers:
                     mapping = mapping_files.load(charger.mapping)
+                    if charger.swap_connectors:
+                        mapping = mapping.with_connectors_swapped()
                     run = partial(self._run_charger, charger, mapping, store)
                     tasks.create_task(supervise(charger.identity, run), name=f"{charger.identity}: supervisor")
                 web = self._settings.web
@@ -160,7 +162,7 @@ class Gateway:
                 modbus.timeout_s,
             ),
             mapping,
-            runtime.post,
+            runtime.deliver,  # nothing is asked of the charger while the owner is stuck: its own fallback acts then
             clock.now,
             poll_interval_s=charger.poll_interval_s,
             idle_poll_interval_s=charger.idle_poll_interval_s,
@@ -182,7 +184,7 @@ class Gateway:
         )
         outbox = Outbox(charge_point=identity, store=store, session=session, deliver=runtime.deliver, timing=timing)
         self._places[identity] = Place(runtime, poller, session)
-        await runtime.run(poller, session, outbox)
+        await runtime.run(Sides(poller, session, outbox))
 
 
 def endpoint(identity: str, central: CentralSystem) -> Endpoint:
@@ -236,4 +238,5 @@ def wire_timing(core: ChargerCore) -> Timing:
         transaction_message_attempts=keys.integer("TransactionMessageAttempts"),
         transaction_message_retry_interval_s=keys.integer("TransactionMessageRetryInterval"),
         web_socket_ping_interval_s=keys.integer("WebSocketPingInterval"),
+        boot_on_reconnect=keys.flag("BootOnReconnect"),
     )

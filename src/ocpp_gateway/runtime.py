@@ -7,6 +7,8 @@ It awaits only its inbox and the store, never the network.
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
@@ -24,9 +26,10 @@ from ocpp_gateway.charger.events import (
     Persist,
     Reply,
     ReplyError,
+    ReplyWithRegister,
     Restart,
 )
-from ocpp_gateway.charger.records import OutboxRecord, Record
+from ocpp_gateway.charger.records import OutboxRecord, Record, StampsResolved
 from ocpp_gateway.clock import Clock
 
 INBOX_BOUND = 256
@@ -42,6 +45,9 @@ class ChargerSide(Protocol):
     def command(self, kind: CommandKind, connector_id: int, value: int) -> None:
         """Write as soon as possible."""
 
+    def register(self, key: str) -> dict[str, Any] | None:
+        """One named register as last read, ready for JSON; None when there is none of that name."""
+
 
 class CentralSide(Protocol):
     """The session."""
@@ -49,7 +55,7 @@ class CentralSide(Protocol):
     async def run(self) -> None:
         """Keep a session for ever."""
 
-    def boot(self, payload: dict[str, str]) -> None:
+    def boot(self, payload: dict[str, str], *, at_once: bool = False) -> None:
         """Announce who we are."""
 
     def call(self, call: Call) -> None:
@@ -82,6 +88,15 @@ class Ledger(Protocol):
         """Keep all of these, or none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The tasks around an owner."""
+
+    poller: ChargerSide
+    session: CentralSide
+    outbox: Delivery
+
+
 class ChargerRuntime:
     """Runs one charge point until cancelled; whatever fails in it ends it whole."""
 
@@ -103,15 +118,15 @@ class ChargerRuntime:
         await self._inbox.put((event, done))
         await done
 
-    async def run(self, poller: ChargerSide, session: CentralSide, outbox: Delivery) -> None:
+    async def run(self, sides: Sides) -> None:
         """Own this charge point until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._own(poller, session, outbox), name=f"{self.identity}: owner")
-            tasks.create_task(poller.run(), name=f"{self.identity}: poller")
-            tasks.create_task(session.run(), name=f"{self.identity}: session")
-            tasks.create_task(outbox.run(), name=f"{self.identity}: outbox")
+            tasks.create_task(self._own(sides), name=f"{self.identity}: owner")
+            tasks.create_task(sides.poller.run(), name=f"{self.identity}: poller")
+            tasks.create_task(sides.session.run(), name=f"{self.identity}: session")
+            tasks.create_task(sides.outbox.run(), name=f"{self.identity}: outbox")
 
-    async def _own(self, poller: ChargerSide, session: CentralSide, outbox: Delivery) -> None:
+    async def _own(self, sides: Sides) -> None:
         while True:
             event, done = await self._next()
             effects = self.core.handle(event, self._clock.now())
@@ -119,9 +134,9 @@ class ChargerRuntime:
             if records:
                 await self._store.commit(self.identity, records)
             for effect in effects:
-                self._act(effect, poller, session)
-            if any(isinstance(record, OutboxRecord) for record in records):
-                outbox.wake()
+                self._act(effect, sides)
+            if any(isinstance(record, (OutboxRecord, StampsResolved)) for record in records):
+                sides.outbox.wake()
             if done is not None and not done.done():
                 done.set_result(None)
 
@@ -134,21 +149,31 @@ class ChargerRuntime:
         except TimeoutError:
             return DeadlineReached(), None
 
-    def _act(self, effect: Effect, poller: ChargerSide, session: CentralSide) -> None:
+    def _act(self, effect: Effect, sides: Sides) -> None:
+        session = sides.session
         match effect:
             case Command(kind, connector_id, value):
-                poller.command(kind, connector_id, value)
+                sides.poller.command(kind, connector_id, value)
             case Call():
                 session.call(effect)
             case Reply(call_id, payload):
                 session.reply(call_id, payload)
             case ReplyError(call_id, code, description):
                 session.reply_error(call_id, code, description)
-            case Boot(payload):
-                session.boot(payload)
+            case Boot(payload, at_once):
+                session.boot(payload, at_once=at_once)
+            case ReplyWithRegister(call_id, key):
+                session.reply(call_id, _register_answer(sides.poller.register(key)))
             case Restart():
                 session.restart()
             case Alarm(event, fields, cleared):
                 self._log.info(f"{event}_cleared", **fields) if cleared else self._log.warning(event, **fields)
             case Persist():
                 pass  # committed before
+
+
+def _register_answer(register: dict[str, Any] | None) -> dict[str, Any]:
+    """DataTransfer.conf for one register."""
+    if register is None:
+        return {"status": "Rejected"}
+    return {"status": "Accepted", "data": json.dumps(register, separators=(",", ":"))}

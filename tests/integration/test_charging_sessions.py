@@ -90,3 +90,13 @@ async def test_a_solo_s_left_registers_are_never_asked_for(tmp_path: Path) -> No
         for request in site.charger.requests:
             touched = range(request.address, request.address + request.count)
             assert not any(address in block for block in left for address in touched), request
+
+
+async def test_swapped_connectors_are_read_and_limited_in_each_other_s_place(tmp_path: Path) -> None:
+    async with a_site(tmp_path, swap_connectors=True, authorization={"mode": "central_system"}) as site, site.gateway():
+        await site.until(lambda: site.statuses(2) == ["Available"])
+        site.charger.plug(2, "04A1B2C3", CAR)  # the left one, 272 and up
+        await site.until(lambda: "Charging" in site.statuses(1))
+        assert site.statuses(2) == ["Available"]
+        assert [write.value for write in site.charger.writes if write.address == 272][-1] == 220
+        assert {write.value for write in site.charger.writes if write.address == 256} == {0}

@@ -29,7 +29,7 @@ from ocpp_gateway.modbus.poller import Poller
 from ocpp_gateway.ocpp16.outbox import Outbox
 from ocpp_gateway.ocpp16.session import Session
 from ocpp_gateway.registers.vocabulary import Table
-from ocpp_gateway.runtime import ChargerRuntime
+from ocpp_gateway.runtime import ChargerRuntime, Sides
 from ocpp_gateway.settings import Charger
 from ocpp_gateway.simulator.device import ModbusException, SimulatedCharger
 from ocpp_gateway.simulator.ev import ElectricVehicle
@@ -145,7 +145,7 @@ class World:
             poller = Poller(
                 self.link,
                 mapping,
-                runtime.post,
+                runtime.deliver,
                 self.clock.now,
                 poll_interval_s=charger.poll_interval_s,
                 idle_poll_interval_s=charger.idle_poll_interval_s,
@@ -163,7 +163,7 @@ class World:
                 jitter=lambda: 0.5,
             )
             outbox = Outbox(charge_point=IDENTITY, store=store, session=session, deliver=runtime.deliver, timing=timing)
-            await runtime.run(poller, session, outbox)
+            await runtime.run(Sides(poller, session, outbox))
         finally:
             await store.close()
 

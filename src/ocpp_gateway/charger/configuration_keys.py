@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ocpp_gateway.charger.id_tags import LOCAL_LIST_MAX_LENGTH, SEND_LOCAL_LIST_MAX_LENGTH
 from ocpp_gateway.charger.measurands import DEFAULT_MEASURANDS, SUPPORTED_MEASURANDS
 
+FEATURE_PROFILES = ("Core", "LocalAuthListManagement", "Reservation", "RemoteTrigger")
 LARGEST_INTEGER = 2**31 - 1
 
 Normalise = Callable[[str], str | None]
@@ -106,6 +108,8 @@ _EVERY = len(SUPPORTED_MEASURANDS)
 _DECLARED: tuple[ConfigurationKey, ...] = (
     _flag("AllowOfflineTxForUnknownId", "false", "accept unknown id tags while the central system is away"),
     _flag("AuthorizeRemoteTxRequests", "false", "ask Authorize before a remotely started transaction"),
+    _flag("AuthorizationCacheEnabled", "true", "remember what the central system said of id tags"),
+    _flag("BootOnReconnect", "false", "of this gateway: BootNotification after every reconnect, not only after a boot"),
     _count("ClockAlignedDataInterval", 0, "MeterValues on multiples of this since midnight UTC; 0 is none", unit="s"),
     _count("ConnectionTimeOut", 60, "from Preparing to a started transaction; 0 is no limit", unit="s"),
     ConfigurationKey(
@@ -117,19 +121,25 @@ _DECLARED: tuple[ConfigurationKey, ...] = (
     ),
     _fixed("GetConfigurationMaxKeys", "integer", "100", "most keys in one GetConfiguration"),
     _count("HeartbeatInterval", 86400, "set by BootNotification.conf; 0 is none but one a day", unit="s"),
+    _flag("LocalAuthListEnabled", "true", "use the local authorization list"),
+    _fixed("LocalAuthListMaxLength", "integer", str(LOCAL_LIST_MAX_LENGTH), "most id tags in the local list"),
     _flag("LocalAuthorizeOffline", "true", "authorise known id tags while the central system is away"),
     _flag("LocalPreAuthorize", "false", "authorise known id tags before asking"),
     _count("MessageTimeout", 30, "longest wait for an answer of the central system", unit="s", minimum=1),
     *_measurand_list("MeterValuesAlignedData", "Energy.Active.Import.Register", _EVERY, "clock-aligned MeterValues"),
     *_measurand_list("MeterValuesSampledData", DEFAULT_MEASURANDS, _EVERY, "MeterValues sampled in a transaction"),
     _count("MeterValueSampleInterval", 60, "between sampled MeterValues; 0 is none", unit="s"),
+    _count("MinimumStatusDuration", 0, "a status that stood less is not reported; a fault always is", unit="s"),
     _fixed("NumberOfConnectors", "integer", "1", "register 8 of the charger"),
+    _fixed("ReserveConnectorZeroSupported", "boolean", "false", "a reservation is of one connector"),
     _count("ResetRetries", 2, "retries of an unsuccessful reset; this gateway's resets succeed"),
+    _fixed("SendLocalListMaxLength", "integer", str(SEND_LOCAL_LIST_MAX_LENGTH), "most id tags in one SendLocalList"),
+    _fixed("StopTransactionMaxMeterValues", "integer", "500", "most meter values in one StopTransaction"),
     _flag("StopTransactionOnEVSideDisconnect", "true", "an unplugged cable ends the transaction", Access.READ_ONLY),
     _flag("StopTransactionOnInvalidId", "true", "a refused id tag ends the transaction, not only the energy"),
-    *_measurand_list("StopTxnAlignedData", "", 0, "clock-aligned values in StopTransaction"),
-    *_measurand_list("StopTxnSampledData", "", 0, "sampled values in StopTransaction"),
-    _fixed("SupportedFeatureProfiles", "list", "Core", "what is implemented completely"),
+    *_measurand_list("StopTxnAlignedData", "", _EVERY, "clock-aligned values in StopTransaction"),
+    *_measurand_list("StopTxnSampledData", "", _EVERY, "sampled values in StopTransaction"),
+    _fixed("SupportedFeatureProfiles", "list", ",".join(FEATURE_PROFILES), "what is implemented completely"),
     _count("TransactionMessageAttempts", 3, "transmissions of a message that is not processed", minimum=1),
     _count("TransactionMessageRetryInterval", 60, "times the number of transmissions so far", unit="s"),
     _flag("UnlockConnectorOnEVSideDisconnect", "false", "the charger's cable lock is its own", Access.READ_ONLY),

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from ocpp_gateway.charger import authorization, observation, reporting, requests, transactions
+from ocpp_gateway.charger import authorization, meter_values, observation, reporting, requests, reservations
 from ocpp_gateway.charger.configuration import Configuration
 from ocpp_gateway.charger.events import (
     Answered,
@@ -31,7 +31,9 @@ from ocpp_gateway.charger.events import (
     SessionDown,
     SessionUp,
     SnapshotTaken,
+    TransferChanged,
 )
+from ocpp_gateway.charger.id_tags import EMPTY_LIST, AuthorizationCache, info_of
 from ocpp_gateway.charger.limits import apply_limits
 from ocpp_gateway.charger.metering import Meter
 from ocpp_gateway.charger.records import (
@@ -42,6 +44,7 @@ from ocpp_gateway.charger.records import (
     StoredCharger,
     TransactionIdRecord,
 )
+from ocpp_gateway.charger.requests.core_profile import restart_heartbeat
 from ocpp_gateway.charger.state import ChargePoint, ChargePointSettings, Connector, InstalledProfile
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.instant import Instant, parse_utc
@@ -91,11 +94,12 @@ class ChargerCore:
             point.unreachable_at_s,
             point.limits_until_s,
             point.next_aligned_s,
+            point.reservations_until_s,
         ]
         for connector in point.connectors.values():
             if connector.authorization is not None:
                 moments.append(connector.authorization.expires_s)
-            moments.append(_preparing_ends_s(point, connector))
+            moments += [_preparing_ends_s(point, connector), reporting.must_stand_until_s(point, connector)]
         return min((moment for moment in moments if moment is not None), default=None)
 
 
@@ -120,6 +124,10 @@ def _restore(settings: ChargePointSettings, stored: StoredCharger, from_file: di
         )
         connector.transaction, connector.unproven, connector.after_restart = transaction, True, True
         connector.visited = True
+        connector.samples = list(stored.samples.get(transaction.local_id, ()))
+    point.cache = AuthorizationCache.restored(stored.cached_tags)
+    point.local_list = stored.local_list or EMPTY_LIST
+    point.reservations = list(stored.reservations)
     point.profiles = [InstalledProfile(record, parse_profile(record.payload)) for record in stored.profiles]
     point.configuration.learn("NumberOfConnectors", str(len(point.connectors)))
     return point
@@ -167,7 +175,8 @@ def _snapshot(point: ChargePoint, event: SnapshotTaken, turn: Turn) -> None:
     if point.unreachable:
         turn.alarm("charger_lost", cleared=True)
     point.unreachable, point.unreachable_at_s = False, None
-    point.last_snapshot_at, point.station_power_w = snapshot.taken_at, snapshot.power_w
+    point.last_snapshot_at = snapshot.taken_at
+    point.station_power_w, point.station_current_a = snapshot.power_w, snapshot.current_a
     for registers in snapshot.connectors:
         connector = point.connectors.get(registers.connector_id)
         if connector is not None:
@@ -202,8 +211,8 @@ def _session_up(point: ChargePoint, event: SessionUp, turn: Turn) -> None:
     if event.booted and event.interval_s > 0:
         interval_s = min(max(event.interval_s, SHORTEST_HEARTBEAT_S), LONGEST_HEARTBEAT_S)
         point.configuration.learn("HeartbeatInterval", str(interval_s))
-    requests.restart_heartbeat(point, turn)
-    transactions.reschedule_aligned(point, turn.now)
+    restart_heartbeat(point, turn)
+    meter_values.reschedule_aligned(point, turn.now)
     reporting.report_all(point, turn)
 
 
@@ -239,7 +248,9 @@ def _failed(point: ChargePoint, event: Failed, turn: Turn) -> None:
 
 
 def _delivered(point: ChargePoint, event: Delivered, turn: Turn) -> None:
-    turn.persist(OutboxDone(event.seq, answer=event.payload))
+    turn.persist(OutboxDone(event.seq, answer=event.payload, answered_at=turn.now))
+    if event.id_tag is not None and "idTagInfo" in event.payload:
+        authorization.learn(point, turn, event.id_tag, info_of(event.payload["idTagInfo"]))
     if event.action != "StartTransaction" or event.local_id is None:
         return
     transaction_id = str(event.payload["transactionId"])
@@ -253,8 +264,14 @@ def _delivered(point: ChargePoint, event: Delivered, turn: Turn) -> None:
 
 
 def _given_up(point: ChargePoint, event: DeliveryGivenUp, turn: Turn) -> None:
-    turn.persist(OutboxDone(event.seq, dead=True))
+    turn.persist(OutboxDone(event.seq, dead=True, answered_at=turn.now))
     turn.alarm("message_not_delivered", action=event.action, seq=event.seq, local_id=event.local_id)
+
+
+def _transfer_changed(point: ChargePoint, event: TransferChanged, turn: Turn) -> None:
+    """Each try tells its beginning and its end (R-45, R-46)."""
+    point.diagnostics_status = None if event.last else event.status
+    turn.call("DiagnosticsStatusNotification", {"status": event.status})
 
 
 # ---------------------------------------------------------------- time
@@ -268,16 +285,18 @@ def _deadlines(point: ChargePoint, turn: Turn) -> None:
     now_s = turn.now_s
     if point.next_heartbeat_s is not None and now_s >= point.next_heartbeat_s:
         turn.call("Heartbeat", {})
-        requests.restart_heartbeat(point, turn)
+        restart_heartbeat(point, turn)
     if point.boot_by_s is not None and now_s >= point.boot_by_s:
         _boot(point, turn)
     if point.unreachable_at_s is not None and now_s >= point.unreachable_at_s:
         point.unreachable, point.unreachable_at_s = True, None
-    transactions.send_aligned(point, turn)
+    if point.reservations:
+        reservations.end_what_is_over(point, turn)
+    meter_values.send_aligned(point, turn)
     for connector in point.connectors.values():
         granted = connector.authorization
         if granted is not None and granted.expires_s is not None and now_s >= granted.expires_s:
-            connector.authorization = None
+            authorization.expire(point, connector)
         ends_s = _preparing_ends_s(point, connector)
         if ends_s is not None and now_s >= ends_s:
             connector.preparing_expired = True
@@ -326,5 +345,6 @@ _RULES: dict[type[Any], Callable[[ChargePoint, Any, Turn], None]] = {
     DeliveryGivenUp: _given_up,
     CommandConfirmed: _command_confirmed,
     CommandRefused: _command_refused,
+    TransferChanged: _transfer_changed,
     DeadlineReached: _deadline,
 }

@@ -108,13 +108,17 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An outbox row was answered, after that many transmissions. It is done once this event's effects are committed."""
+    """An outbox row was answered, after that many transmissions. It is done once this event's effects are committed.
+
+    `id_tag` is the one that the message named, if any.
+    """
 
     seq: int
     action: str
     local_id: str | None
     payload: dict[str, Any]
     transmissions: int = 1
+    id_tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,14 @@ class CommandRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferChanged:
+    """An upload goes on. `status` is a DiagnosticsStatus (OCPP 1.6 §7.24); `last`: no further try follows."""
+
+    status: str
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlineReached:
     """The moment that `ChargerCore.next_deadline` named has come."""
 
@@ -164,6 +176,7 @@ Event = (
     | DeliveryGivenUp
     | CommandConfirmed
     | CommandRefused
+    | TransferChanged
     | DeadlineReached
 )
 
@@ -200,11 +213,13 @@ class Call:
     """Ask the central system now, or not at all (Authorize, StatusNotification, Heartbeat).
 
     Calls leave in the order of their effects. The answer comes back as `Answered` or `Failed` with `request_id`.
+    `triggered`: asked for by TriggerMessage, so it may leave while the registration is Pending (B-06).
     """
 
     request_id: int
     action: str
     payload: dict[str, Any]
+    triggered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +233,37 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """Who we are to the central system: the BootNotification payload. A changed one is announced by a new boot."""
+    """Who we are to the central system: the BootNotification payload. A changed one is announced by a new boot.
+
+    `at_once`: TriggerMessage asked for it, before its time (B-06).
+    """
 
     payload: dict[str, Any]
+    at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StartTransfer:
+    """Upload the support bundle to `location` as `file_name`; `TransferChanged` tells how it goes.
+
+    `retries` further tries follow a failed one (E 3.50), `retry_interval_s` apart. The times, ISO 8601, bound what
+    the bundle holds.
+    """
+
+    location: str
+    file_name: str
+    retries: int
+    retry_interval_s: int
+    start_time: str | None
+    stop_time: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyWithRegister:
+    """Answer a DataTransfer with one named register as last read, or Rejected when there is none of that name."""
+
+    call_id: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,4 +280,4 @@ class Alarm:
     cleared: bool = False
 
 
-Effect = Persist | Reply | ReplyError | Call | Command | Boot | Restart | Alarm
+Effect = Persist | Reply | ReplyError | ReplyWithRegister | Call | Command | Boot | Restart | StartTransfer | Alarm

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from ocpp_gateway.charger.reservations import holds
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, InstalledProfile
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.instant import Instant
@@ -20,7 +21,7 @@ def gate_is_open(point: ChargePoint, connector: Connector) -> bool:
     """Whether energy may flow: operative, not held closed after our stop, authorised where the mode asks for it."""
     if connector.transaction is not None:
         return not connector.transaction.deauthorized
-    if connector.closed or not connector.operative:
+    if connector.closed or not connector.operative or holds(point, connector):
         return False
     return point.settings.mode is not AuthorizationMode.CENTRAL_SYSTEM
 

@@ -27,6 +27,7 @@ class Reading:
 
 
 Values = Iterable[tuple[str | None, float | int | None]]
+Phases = tuple[float | None, float | None, float | None]
 
 
 def _energy(reading: Reading) -> Values:
@@ -73,21 +74,40 @@ def sampled_values(configured: str, reading: Reading, context: str) -> list[Samp
     values: list[SampledValue] = []
     for item in configured.split(",") if configured else _WHEN_EMPTY:
         measurand, phase = _split(item)
-        source, unit = _SOURCES[measurand]
-        for on_phase, value in source(reading):
-            if value is None or (phase is not None and on_phase is not None and on_phase[:2] != phase):
-                continue
-            sample = {
-                "value": format_number(value),
-                "context": context,
-                "measurand": measurand,
-                "location": "Outlet",
-                "unit": unit,
-            }
-            if on_phase is not None:
-                sample["phase"] = on_phase
-            values.append(sample)
+        source, _ = _SOURCES[measurand]
+        values += _samples(measurand, source(reading), context, "Outlet", phase)
     return values
+
+
+def station_values(configured: str, power_w: float | None, current_a: Phases, context: str) -> list[SampledValue]:
+    """The configured measurands that the station's own registers give: its power and currents, at the inlet (M-18)."""
+    sources: dict[str, Values] = {
+        "Power.Active.Import": ((None, power_w),),
+        "Current.Import": tuple(zip(_PHASES, current_a, strict=True)),
+    }
+    values: list[SampledValue] = []
+    for item in configured.split(",") if configured else _WHEN_EMPTY:
+        measurand, phase = _split(item)
+        values += _samples(measurand, sources.get(measurand, ()), context, "Inlet", phase)
+    return values
+
+
+def _samples(measurand: str, values: Values, context: str, location: str, only_phase: str | None) -> list[SampledValue]:
+    samples: list[SampledValue] = []
+    for phase, value in values:
+        if value is None or (only_phase is not None and phase is not None and phase[:2] != only_phase):
+            continue
+        sample = {
+            "value": format_number(value),
+            "context": context,
+            "measurand": measurand,
+            "location": location,
+            "unit": _SOURCES[measurand][1],
+        }
+        if phase is not None:
+            sample["phase"] = phase
+        samples.append(sample)
+    return samples
 
 
 def _split(item: str) -> tuple[str, str | None]:

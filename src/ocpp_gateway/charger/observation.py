@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ocpp_gateway.charger import authorization, metering, tags, transactions
+from ocpp_gateway.charger import authorization, meter_values, metering, tags, transactions
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, Ending, Evidence
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.registers.snapshot import ConnectorSnapshot
@@ -69,7 +69,7 @@ def _proven(
             point, connector, turn, reason=reason, at=transaction.last_sample_at, meter_wh=transaction.last_meter_wh
         )
     connector.unproven = connector.after_restart = False
-    transactions.schedule_samples(point, connector, turn)
+    meter_values.schedule_samples(point, connector, turn)
     return True
 
 

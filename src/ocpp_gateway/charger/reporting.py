@@ -5,9 +5,11 @@ Source: OCPP 1.6 §4.9; conformance S-01 to S-21, B-04, B-18.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ocpp_gateway.charger.limits import gate_is_open
+from ocpp_gateway.charger.reservations import holds
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector
 from ocpp_gateway.charger.status import (
     UNAUTHORISED,
@@ -41,6 +43,7 @@ def current_status(point: ChargePoint, connector: Connector, now_s: float) -> Re
         transaction=connector.transaction is not None,
         limit_is_zero=not gate_is_open(point, connector) or connector.commanded_w == 0,
         operative=connector.operative,
+        reserved=holds(point, connector),
         stopped_by_us=connector.closed,
         awaiting_plug=connector.authorization is not None,
         preparing_expired=connector.preparing_expired and point.settings.mode is AuthorizationMode.CENTRAL_SYSTEM,
@@ -65,11 +68,21 @@ def station_status(point: ChargePoint) -> ReportedStatus:
 
 def report_all(point: ChargePoint, turn: Turn) -> None:
     """Say the current status of connectors 0 to N: after every accepted boot, and after a reconnect."""
-    point.station_reported = station_status(point)
-    _notify(turn, 0, point.station_reported)
+    report_station(point, turn)
     for connector in point.connectors.values():
-        connector.reported = current_status(point, connector, turn.now_s)
-        _notify(turn, connector.connector_id, connector.reported)
+        report_connector(point, connector, turn)
+
+
+def report_station(point: ChargePoint, turn: Turn, *, triggered: bool = False) -> None:
+    """Say the charge point's own status."""
+    point.station_reported = station_status(point)
+    _notify(turn, 0, point.station_reported, triggered=triggered)
+
+
+def report_connector(point: ChargePoint, connector: Connector, turn: Turn, *, triggered: bool = False) -> None:
+    """Say a connector's status as it is now."""
+    connector.reported, connector.unreported = current_status(point, connector, turn.now_s), None
+    _notify(turn, connector.connector_id, connector.reported, triggered=triggered)
 
 
 def report_changes(point: ChargePoint, turn: Turn) -> None:
@@ -80,23 +93,46 @@ def report_changes(point: ChargePoint, turn: Turn) -> None:
     if station != point.station_reported:
         point.station_reported = station
         _notify(turn, 0, station)
+    if point.list_conflict:  # S-18
+        point.list_conflict = False
+        _notify(turn, 0, replace(station, error_code=ChargePointErrorCode.LOCAL_LIST_CONFLICT))
     for connector in point.connectors.values():
         if connector.ending is None and not connector.unproven:  # what may be a glitch is not said
-            _report(turn, connector, current_status(point, connector, turn.now_s))
+            _report(point, turn, connector, current_status(point, connector, turn.now_s))
 
 
-def _report(turn: Turn, connector: Connector, current: ReportedStatus) -> None:
+def must_stand_until_s(point: ChargePoint, connector: Connector) -> float | None:
+    """When a status has stood for MinimumStatusDuration (S-11)."""
+    if connector.unreported is None:
+        return None
+    return connector.unreported[1] + point.configuration.integer("MinimumStatusDuration")
+
+
+def _report(point: ChargePoint, turn: Turn, connector: Connector, current: ReportedStatus) -> None:
     last = connector.reported
     if current == last:
+        connector.unreported = None
         return
-    connector.reported = current
     if last is not None and last.status is not current.status:
+        if not _has_stood(point, turn, connector, current.status):
+            return
         for skipped in transitions(last.status, current.status)[:-1]:
             _notify(turn, connector.connector_id, ReportedStatus(skipped))
+    connector.reported, connector.unreported = current, None
     _notify(turn, connector.connector_id, current)
 
 
-def _notify(turn: Turn, connector_id: int, reported: ReportedStatus) -> None:
+def _has_stood(point: ChargePoint, turn: Turn, connector: Connector, status: ChargePointStatus) -> bool:
+    """Whether a status may be said: a fault at once, any other after MinimumStatusDuration (S-11)."""
+    wait_s = point.configuration.integer("MinimumStatusDuration")
+    if wait_s == 0 or status is ChargePointStatus.FAULTED:
+        return True
+    if connector.unreported is None or connector.unreported[0] is not status:
+        connector.unreported = (status, turn.now_s)
+    return turn.now_s - connector.unreported[1] >= wait_s
+
+
+def _notify(turn: Turn, connector_id: int, reported: ReportedStatus, *, triggered: bool = False) -> None:
     payload: dict[str, Any] = {
         "connectorId": connector_id,
         "errorCode": reported.error_code.value,
@@ -108,4 +144,4 @@ def _notify(turn: Turn, connector_id: int, reported: ReportedStatus) -> None:
     if reported.vendor_error_code is not None:
         payload["vendorErrorCode"] = reported.vendor_error_code[:50]
         payload["vendorId"] = "ocpp-gateway"
-    turn.call("StatusNotification", payload)
+    turn.call("StatusNotification", payload, triggered=triggered)

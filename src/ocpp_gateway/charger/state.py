@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from ocpp_gateway.charger.configuration import Configuration
 from ocpp_gateway.charger.events import RegistrationStatus
+from ocpp_gateway.charger.id_tags import EMPTY_LIST, AuthorizationCache
+from ocpp_gateway.charger.measurands import Phases
 from ocpp_gateway.charger.metering import Meter
-from ocpp_gateway.charger.records import ProfileRecord, TransactionRecord
+from ocpp_gateway.charger.records import LocalListRecord, ProfileRecord, ReservationRecord, TransactionRecord
 from ocpp_gateway.charger.status import PLUGGED, ReportedStatus
 from ocpp_gateway.charger.tags import TagWatch
 from ocpp_gateway.instant import Instant
@@ -59,6 +62,7 @@ class Authorization:
     id_tag: str
     parent_id_tag: str | None
     expires_s: float | None
+    profile: dict[str, Any] | None = None  # the TxProfile that RemoteStartTransaction brought along
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +108,11 @@ class Connector:
     preparing_expired: bool = False
     unwanted_since_s: float | None = None  # energy flows although we hold 0 W
     next_sample_s: float | None = None
+    samples: list[dict[str, Any]] = field(default_factory=list)  # for StopTransaction's transactionData
+    released_to: int | None = None  # the reservation whose card was shown: the gate is open to it
 
     reported: ReportedStatus | None = None
+    unreported: tuple[ChargePointStatus, float] | None = None  # a status that must stand, and since when
     commanded_w: int | None = None
     refused_until_s: float = 0.0
 
@@ -129,7 +136,7 @@ class PendingAuthorize:
 
     connector_id: int
     id_tag: str
-    remote: bool
+    profile: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -142,6 +149,11 @@ class ChargePoint:
     identity: ChargerIdentity | None = None
     operative: bool = True
     profiles: list[InstalledProfile] = field(default_factory=list)
+    cache: AuthorizationCache = field(default_factory=AuthorizationCache)
+    local_list: LocalListRecord = EMPTY_LIST
+    reservations: list[ReservationRecord] = field(default_factory=list)
+    list_conflict: bool = False  # the central system contradicted the local list it sent; to be told once
+    diagnostics_status: str | None = None  # of an upload that runs
 
     registration: RegistrationStatus | None = None  # None: no session with the central system
     next_heartbeat_s: float | None = None
@@ -157,9 +169,11 @@ class ChargePoint:
     station_commanded_w: int | None = None
     station_refused_until_s: float = 0.0
     station_power_w: float | None = None
+    station_current_a: Phases = (None, None, None)
     last_snapshot_at: Instant | None = None
     limits_until_s: float | None = None  # when a profile's period ends
     next_aligned_s: float | None = None
+    reservations_until_s: float | None = None  # when the next one expires
 
     @property
     def accepted(self) -> bool:

@@ -33,6 +33,7 @@ class Situation:
     transaction: bool  # one is running
     limit_is_zero: bool  # our limit in force, in a transaction, is 0 W
     operative: bool  # ChangeAvailability's word
+    reserved: bool  # for somebody who has not come yet
     stopped_by_us: bool  # a transaction ended and the car is still there
     awaiting_plug: bool  # authorised, no car yet
     preparing_expired: bool  # ConnectionTimeOut passed with the cable in
@@ -87,6 +88,8 @@ def derive_status(register_status: ChargePointStatus, situation: Situation) -> C
         return derived
     if not situation.operative:
         return S.UNAVAILABLE
+    if situation.reserved and derived in {S.AVAILABLE, S.PREPARING}:  # until a card decides
+        return S.RESERVED
     if derived is S.AVAILABLE:
         return S.PREPARING if situation.awaiting_plug else S.AVAILABLE
     if derived is S.PREPARING and (situation.stopped_by_us or situation.preparing_expired):

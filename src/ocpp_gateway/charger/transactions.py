@@ -8,13 +8,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ocpp_gateway.charger.measurands import Reading, sampled_values
-from ocpp_gateway.charger.records import GateRecord, ProfileRemoved, TransactionRecord
-from ocpp_gateway.charger.state import ChargePoint, Connector
+from ocpp_gateway.charger import meter_values
+from ocpp_gateway.charger.records import (
+    GateRecord,
+    ProfileRecord,
+    ProfileRemoved,
+    TransactionRecord,
+)
+from ocpp_gateway.charger.reservations import drop, reservation_at
+from ocpp_gateway.charger.state import ChargePoint, Connector, InstalledProfile
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.registers.snapshot import ConnectorSnapshot
 from ocpp_gateway.registers.vocabulary import ChargePointStatus as Status
+from ocpp_gateway.smart_charging.profiles import parse_profile
 
 LASTS = frozenset({Status.PREPARING, Status.CHARGING, Status.SUSPENDED_EVSE, Status.SUSPENDED_EV})
 """The register statuses with which a transaction can go on."""
@@ -29,6 +36,7 @@ def start(
     parent_id_tag: str | None,
     at: Instant,
     meter_wh: int,
+    profile: dict[str, Any] | None = None,
 ) -> None:
     """Start a transaction: its row and its StartTransaction are one commit."""
     identity, tag = point.identity, connector.registers.tag if connector.registers is not None else None
@@ -47,14 +55,19 @@ def start(
     connector.transaction = transaction
     connector.authorization = connector.evidence = connector.ending = None
     connector.preparing_since_s, connector.preparing_expired = None, False
-    schedule_samples(point, connector, turn)
+    meter_values.schedule_samples(point, connector, turn)
     set_closed(connector, turn, closed=False)
     turn.persist(transaction)
-    turn.enqueue(
-        "StartTransaction",
-        {"connectorId": connector.connector_id, "idTag": id_tag, "meterStart": meter_wh, "timestamp": at.stamp()},
-        transaction.local_id,
-    )
+    payload = {"connectorId": connector.connector_id, "idTag": id_tag, "meterStart": meter_wh, "timestamp": at.stamp()}
+    reservation = reservation_at(point.reservations, connector.connector_id)
+    if reservation is not None:  # X-04: the start ends it
+        payload["reservationId"] = reservation.reservation_id
+        drop(point, turn, reservation.reservation_id)
+    connector.released_to = None
+    turn.enqueue("StartTransaction", payload, transaction.local_id)
+    meter_values.keep_begin(point, connector, turn, at=at, meter_wh=meter_wh)
+    if profile is not None:  # R-17: it governs the transaction from its start
+        _install(point, connector, turn, profile, transaction.local_id)
 
 
 def stop(
@@ -75,6 +88,8 @@ def stop(
     transaction = connector.transaction
     if transaction is None:
         return
+    if at.utc is not None and transaction.started_at.utc is not None and at.utc < transaction.started_at.utc:
+        at = transaction.started_at  # a clock that was set back does not turn the story round
     meter_stop_wh = max(connector.meter.total_wh if meter_wh is None else meter_wh, transaction.meter_start_wh)
     turn.persist(
         replace(
@@ -87,6 +102,9 @@ def stop(
         )
     )
     payload: dict[str, Any] = {"meterStop": meter_stop_wh, "timestamp": at.stamp()}
+    history = meter_values.transaction_data(point, connector, at, meter_stop_wh)
+    if history:
+        payload["transactionData"] = history
     if id_tag is not None:
         payload["idTag"] = id_tag
     if reason != "Local":  # X-10: omitted only for Local
@@ -95,6 +113,7 @@ def stop(
     _forget_tx_profiles(point, connector, turn)
     connector.transaction = connector.ending = connector.evidence = connector.next_sample_s = None
     connector.unproven = connector.after_restart = False
+    connector.samples = []
     if close:
         set_closed(connector, turn, closed=True)
 
@@ -125,73 +144,17 @@ def progress(point: ChargePoint, connector: Connector, turn: Turn, *, metered: b
         connector.transaction = transaction
         turn.persist(transaction)
     if due:
-        schedule_samples(point, connector, turn)
+        meter_values.schedule_samples(point, connector, turn)
         measurands = point.configuration.text("MeterValuesSampledData")
-        send_meter_values(turn, connector, measurands, "Sample.Periodic", turn.now.stamp())
+        meter_values.send_meter_values(connector, turn, measurands, "Sample.Periodic", turn.now.stamp())
+        kept = point.configuration.text("StopTxnSampledData")
+        if kept:
+            meter_values.keep(
+                connector, turn, meter_values.meter_value(connector, kept, "Sample.Periodic", turn.now.stamp())
+            )
 
 
 _CAR_SERVED = frozenset({Status.CHARGING, Status.SUSPENDED_EV})
-
-
-def send_meter_values(turn: Turn, connector: Connector, measurands: str, context: str, stamp: str) -> None:
-    """Queue one MeterValues of what the last snapshot holds; nothing when it holds none of the measurands (M-25)."""
-    if connector.registers is None:
-        return
-    values = sampled_values(
-        measurands, Reading(connector.registers, connector.meter.total_wh, connector.commanded_w), context
-    )
-    if values:
-        transaction = connector.transaction
-        turn.enqueue(
-            "MeterValues",
-            {"connectorId": connector.connector_id, "meterValue": [{"timestamp": stamp, "sampledValue": values}]},
-            None if transaction is None else transaction.local_id,
-        )
-
-
-def schedule_samples(point: ChargePoint, connector: Connector, turn: Turn) -> None:
-    """Find the next multiple of MeterValueSampleInterval after the transaction's start (M-01); none when it is 0."""
-    interval_s = point.configuration.integer("MeterValueSampleInterval")
-    if connector.transaction is None or interval_s == 0:
-        connector.next_sample_s = None
-        return
-    started_s = min(connector.transaction.started_at.monotonic_s, turn.now_s)
-    connector.next_sample_s = started_s + (int((turn.now_s - started_s) // interval_s) + 1) * interval_s
-
-
-def reschedule_samples(point: ChargePoint, turn: Turn) -> None:
-    """Apply a changed MeterValueSampleInterval to the transactions that run (M-22)."""
-    for connector in point.connectors.values():
-        schedule_samples(point, connector, turn)
-
-
-def reschedule_aligned(point: ChargePoint, now: Instant) -> None:
-    """Find the next multiple of ClockAlignedDataInterval since midnight UTC; none without a clock (M-02, M-08)."""
-    interval_s = point.configuration.integer("ClockAlignedDataInterval")
-    if interval_s == 0 or now.utc is None:
-        point.next_aligned_s = None
-        return
-    into_day_s = (now.utc - now.utc.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
-    wait_s = min(interval_s - into_day_s % interval_s, DAY_S - into_day_s)
-    point.next_aligned_s = now.monotonic_s + wait_s
-
-
-def send_aligned(point: ChargePoint, turn: Turn) -> None:
-    """Clock-aligned values of every connector, stamped with the boundary (M-02, M-07); stale ones are skipped."""
-    due_s = point.next_aligned_s
-    if due_s is None or turn.now_s < due_s:
-        return
-    boundary = turn.now.plus(due_s - turn.now_s)
-    measurands = point.configuration.text("MeterValuesAlignedData")
-    for connector in point.connectors.values():
-        fresh = connector.seen_at is not None and turn.now_s - connector.seen_at.monotonic_s <= STALE_AFTER_S
-        if fresh and not point.unreachable:
-            send_meter_values(turn, connector, measurands, "Sample.Clock", boundary.stamp())
-    reschedule_aligned(point, turn.now)
-
-
-DAY_S = 86_400
-STALE_AFTER_S = 65.0  # more than the slowest poll, less than two
 
 
 def end_reason(connector: Connector) -> str | None:
@@ -255,3 +218,15 @@ def _forget_tx_profiles(point: ChargePoint, connector: Connector, turn: Turn) ->
         else:
             kept.append(installed)
     point.profiles[:] = kept
+
+
+def _install(point: ChargePoint, connector: Connector, turn: Turn, payload: dict[str, Any], local_id: str) -> None:
+    """Bind the TxProfile of RemoteStartTransaction to its transaction (P-12)."""
+    profile = parse_profile(payload)
+    record = ProfileRecord(connector.connector_id, profile.charging_profile_id, payload, local_id, turn.now)
+    for installed in list(point.profiles):
+        if installed.profile.charging_profile_id == profile.charging_profile_id:
+            point.profiles.remove(installed)
+            turn.persist(ProfileRemoved(installed.record.connector_id, profile.charging_profile_id))
+    point.profiles.append(InstalledProfile(record, profile))
+    turn.persist(record)

@@ -16,7 +16,9 @@ from ocpp_gateway.charger.events import (
     Persist,
     Reply,
     ReplyError,
+    ReplyWithRegister,
     Restart,
+    StartTransfer,
 )
 from ocpp_gateway.charger.records import OutboxRecord, Record
 from ocpp_gateway.instant import Instant
@@ -50,10 +52,10 @@ class Turn:
         """Queue a transaction-related message; it is delivered in order, at least once."""
         self.persist(OutboxRecord(self._new_id(), action, payload, self.now, local_id))
 
-    def call(self, action: str, payload: dict[str, Any]) -> int:
+    def call(self, action: str, payload: dict[str, Any], *, triggered: bool = False) -> int:
         """Ask the central system now; gives the request's id."""
         request_id = next(self._request_ids)
-        self.effects.append(Call(request_id, action, payload))
+        self.effects.append(Call(request_id, action, payload, triggered))
         return request_id
 
     def reply(self, call_id: str, payload: dict[str, Any]) -> None:
@@ -68,9 +70,17 @@ class Turn:
         """Write a power limit; connector 0 is the station."""
         self.effects.append(Command(CommandKind.LIMIT, connector_id, power_w))
 
-    def boot(self, payload: dict[str, str]) -> None:
+    def reply_with_register(self, call_id: str, key: str) -> None:
+        """Answer a DataTransfer with a register as last read."""
+        self.effects.append(ReplyWithRegister(call_id, key))
+
+    def boot(self, payload: dict[str, str], *, at_once: bool = False) -> None:
         """Announce who we are."""
-        self.effects.append(Boot(payload))
+        self.effects.append(Boot(payload, at_once))
+
+    def start_upload(self, transfer: StartTransfer) -> None:
+        """Upload the support bundle."""
+        self.effects.append(transfer)
 
     def restart(self) -> None:
         """Start this charger's session anew."""

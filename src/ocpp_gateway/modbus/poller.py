@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from ocpp_gateway.charger.events import (
     CommandConfirmed,
@@ -109,6 +110,23 @@ class Poller:
     def image(self) -> RegisterImage | None:
         """What the registers held when last read; of the connection before, while there is none. None before any."""
         return None if self._reader is None else self._reader.image
+
+    def register(self, key: str) -> dict[str, Any] | None:
+        """One named register as last read, ready for JSON; None when there is none of that name."""
+        readings = () if self.image is None else self.image.readings(self._now())
+        found = next((reading for reading in readings if reading.key == key), None)
+        if found is None:
+            return None
+        return {
+            "register": found.key,
+            "table": found.table.value,
+            "address": found.address,
+            "raw": found.raw,
+            "value": found.value,
+            "unit": found.unit,
+            "age_s": found.age_s,
+            "error": found.error,
+        }
 
     def command(self, kind: CommandKind, connector_id: int, value: int) -> None:
         """Write this limit, in W, as soon as possible; the newest for a connector counts. 0 is the station.
@@ -309,11 +327,12 @@ class Poller:
                 log.warning("fallback_not_set", register=field.key, written=word, reads=held)
 
     def _limit_field(self, connector_id: int) -> Field | None:
-        if connector_id == 0:
-            return self._mapping.field(Role.STATION_POWER_LIMIT_W)
-        if self.image is None or connector_id > self.image.number_of_connectors:
+        if self.image is None:
             return None
-        return self._mapping.field(Role.POWER_LIMIT_W, connector_id)
+        role = Role.STATION_POWER_LIMIT_W if connector_id == 0 else Role.POWER_LIMIT_W
+        place = connector_id or None
+        fields = self._mapping.fields(self.image.number_of_connectors)
+        return next((field for field in fields if field.role is role and field.connector_id == place), None)
 
     def _held_w(self) -> dict[int, int | None]:
         """The limits that the registers held when last read, by connector id."""

@@ -219,7 +219,8 @@ class Outbox:
                     return
                 outcome = await self._late_answer(row, outcome.late_answer, decision.wait_s)
             if outcome is not None:
-                await self._deliver(Delivered(row.seq, row.action, row.local_id, outcome, transmissions))
+                id_tag = row.payload.get("idTag")
+                await self._deliver(Delivered(row.seq, row.action, row.local_id, outcome, transmissions, id_tag))
                 return
 
     async def _note(self, row: OutboxRow, message_id: str, transmissions: int, error: str | None) -> None:

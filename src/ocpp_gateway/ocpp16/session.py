@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -104,9 +105,14 @@ class Session:
         """Whether there is a connection, registered or not."""
         return self._rpc is not None
 
-    def boot(self, payload: dict[str, Any]) -> None:
-        """Who we are. The first one starts the session; a different one is announced by a BootNotification (T-45)."""
+    def boot(self, payload: dict[str, Any], *, at_once: bool = False) -> None:
+        """Who we are. The first one starts the session; a different one is announced by a BootNotification (T-45).
+
+        `at_once`: while the registration is pending, do not wait for its interval (B-06).
+        """
         self._payload = payload
+        if at_once:
+            self._boot_due_s = 0.0
         self._boot_wanted.set()
 
     def call(self, call: Call) -> None:
@@ -217,6 +223,8 @@ class Session:
     # ------------------------------------------------------------ registration
 
     async def _converse(self, rpc: Rpc) -> None:
+        if self._registered and self._timing().boot_on_reconnect:
+            self.registration = self._booted_payload = None
         if self._registered:
             await self._come_up(rpc, booted=False)  # T-45, B-18: a reconnect is no boot
         elif self.registration is RegistrationStatus.PENDING:
@@ -226,8 +234,16 @@ class Session:
             if self._registered:
                 await self._boot_wanted.wait()
             else:
-                await _sleep_until(self._boot_due_s)
+                await self._until_boot_is_due()
                 await self._boot_once(rpc)
+
+    async def _until_boot_is_due(self) -> None:
+        """Waits for the interval, or until TriggerMessage cuts it short."""
+        while (left_s := self._boot_due_s - _now_s()) > 0:
+            self._boot_wanted.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._boot_wanted.wait()
 
     @property
     def _registered(self) -> bool:
@@ -306,7 +322,8 @@ class Session:
                 await self._post(Failed(self._overflow.popleft(), Failure.OFFLINE))
 
     async def _outcome(self, call: Call) -> Event:
-        if self._rpc is None or self.registration is not RegistrationStatus.ACCEPTED:  # B-01, B-05, B-06
+        pending = self.registration is RegistrationStatus.PENDING and call.triggered
+        if self._rpc is None or not (pending or self.registration is RegistrationStatus.ACCEPTED):  # B-01, B-05, B-06
             return Failed(call.request_id, Failure.OFFLINE)
         try:
             received = await self._rpc.call(call.action, call.payload, timeout_s=self._timing().message_timeout_s)

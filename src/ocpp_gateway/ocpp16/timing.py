@@ -13,6 +13,7 @@ class Timing:
     transaction_message_attempts: int = 3
     transaction_message_retry_interval_s: float = 60.0
     web_socket_ping_interval_s: float = 30.0
+    boot_on_reconnect: bool = False
 
 
 FIRST_RECONNECT_WITHIN_S = 5.0

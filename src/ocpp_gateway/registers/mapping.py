@@ -52,6 +52,11 @@ class Mapping:
     connector_names: ReadOnlyDict[int, str]
     model_names: ReadOnlyDict[int, str]
     all_fields: tuple[Field, ...]
+    swapped: bool = False
+
+    def with_connectors_swapped(self) -> Mapping:
+        """The same chargers with connector 1 and 2 in each other's place; those with one connector stay as they are."""
+        return replace(self, swapped=not self.swapped)
 
     def fields(self, number_of_connectors: int) -> tuple[Field, ...]:
         """The fields of a charger with that many connectors, station first.
@@ -60,7 +65,8 @@ class Mapping:
         """
         if not 1 <= number_of_connectors <= self.max_connectors:
             raise ValueError(f"{self.name} has 1 to {self.max_connectors} connectors, not {number_of_connectors}")
-        return tuple(f for f in self.all_fields if f.connector_id is None or f.connector_id <= number_of_connectors)
+        fields = tuple(f for f in self.all_fields if f.connector_id is None or f.connector_id <= number_of_connectors)
+        return tuple(map(_swapped, fields)) if self.swapped and number_of_connectors == 2 else fields
 
     def field(self, role: Role, connector_id: int | None = None) -> Field | None:
         """The field that plays a role, of a connector or (None) of the station; None when this charger has none."""
@@ -84,6 +90,13 @@ class Mapping:
             serial_number=str(serial_number) if serial_number else None,
             firmware_version=str(firmware_version) if firmware_version else None,
         )
+
+
+def _swapped(field: Field) -> Field:
+    if field.connector_id is None:
+        return field
+    other = 3 - field.connector_id
+    return replace(field, connector_id=other, key=field.key.replace(f".{field.connector_id}.", f".{other}."))
 
 
 def parse_mapping(text: str, file: str) -> Mapping:

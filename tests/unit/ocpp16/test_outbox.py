@@ -253,7 +253,7 @@ async def test_x_32_messages_leave_in_order_each_after_the_commit_of_the_answer_
         await settle()
 
     assert it.outcomes == [
-        Delivered(1, "StartTransaction", "local", STARTED),
+        Delivered(1, "StartTransaction", "local", STARTED, id_tag="T"),
         Delivered(2, "MeterValues", "local", {}),
         Delivered(3, "StopTransaction", "local", {}),
     ]
@@ -299,7 +299,7 @@ async def test_fault_o_13_a_lost_connection_repeats_the_very_same_frame_and_cost
         await settle()
 
     assert frames == [[2, "m-1", "StartTransaction", START]] * 11
-    assert it.outcomes == [Delivered(1, "StartTransaction", "local", STARTED, transmissions=11)]
+    assert it.outcomes == [Delivered(1, "StartTransaction", "local", STARTED, transmissions=11, id_tag="T")]
 
 
 @pytest.mark.looptime
@@ -315,7 +315,7 @@ async def test_fault_o_08_a_late_answer_still_counts_and_other_calls_go_meanwhil
         await line.send(3, "m-1", STARTED)
         await line.silent_for(600)
 
-    assert it.outcomes == [Delivered(1, "StartTransaction", "local", STARTED)]
+    assert it.outcomes == [Delivered(1, "StartTransaction", "local", STARTED, id_tag="T")]
 
 
 @pytest.mark.looptime
