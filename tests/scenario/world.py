@@ -1,13 +1,13 @@
 """A whole world in virtual time: a simulated charger, the real runtime, poller, session, outbox and SQLite store,
-and the strict central system. Only two wires are short-circuited: registers are read from the simulated charger
-itself, and frames, decoded and judged as ever, go through a pipe.
+and the strict central system. One wire is short-circuited: registers are read from the simulated charger itself.
+Frames go through a pipe, or with `websocket` through a real one on loopback.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from ocpp_gateway import mapping_files
 from ocpp_gateway.central.frames import ConnectionClosedError
 from ocpp_gateway.central.pipe import PipeEnd
 from ocpp_gateway.central.policy import Policy
+from ocpp_gateway.central.server import CentralServer
 from ocpp_gateway.central.system import CentralSystem
 from ocpp_gateway.charger.core import ChargerCore
 from ocpp_gateway.charger.requests import ACTIONS
@@ -26,7 +27,9 @@ from ocpp_gateway.clock import Clock
 from ocpp_gateway.errors import LinkUnavailable, PeerError, RegisterRefused
 from ocpp_gateway.gateway import fallback_of, point_settings, wire_timing
 from ocpp_gateway.modbus.poller import Poller
+from ocpp_gateway.ocpp16.connection import Endpoint, connect
 from ocpp_gateway.ocpp16.outbox import Outbox
+from ocpp_gateway.ocpp16.rpc import Connection
 from ocpp_gateway.ocpp16.session import Session
 from ocpp_gateway.registers.vocabulary import Table
 from ocpp_gateway.runtime import ChargerRuntime, Sides
@@ -110,6 +113,8 @@ class World:
     central: CentralSystem
     clock: Clock
     link: ShortLink
+    connect: Callable[[], Awaitable[Connection]]
+    server: CentralServer | None = None
     ids: count[int] = field(default_factory=lambda: count(1))
     _gateway: asyncio.Task[None] | None = None
     core: ChargerCore | None = None
@@ -154,7 +159,7 @@ class World:
             )
             session = Session(
                 charge_point=IDENTITY,
-                connect=self._connect,
+                connect=self.connect,
                 post=runtime.post,
                 deliver=runtime.deliver,
                 learn_time=self.clock.learn,
@@ -166,12 +171,6 @@ class World:
             await runtime.run(Sides(poller, session, outbox))
         finally:
             await store.close()
-
-    async def _connect(self) -> PipeConnection:
-        try:
-            return PipeConnection(self.central.connect_in_memory(IDENTITY))
-        except ConnectionRefusedError as exc:
-            raise PeerError(str(exc)) from exc
 
     # ------------------------------------------------------------ time
 
@@ -250,6 +249,7 @@ async def a_world(
     options: ChargerOptions | None = None,
     policy: Policy | None = None,
     started: bool = True,
+    websocket: bool = False,
     **config: object,
 ) -> AsyncIterator[World]:
     """A world at midnight. `config` are keys of a charger in gateway.yaml."""
@@ -278,11 +278,23 @@ async def a_world(
         "max_power_w": 44_000,
         "connector_max_power_w": 22_000,
     } | config
-    world = World(folder, whole, charger, central, clock, ShortLink(charger))
-    if started:
-        world.start()
-    try:
-        yield world
-    finally:
-        await world.kill()
-        await central.close()
+
+    async def through_a_pipe() -> Connection:
+        try:
+            return PipeConnection(central.connect_in_memory(IDENTITY))
+        except ConnectionRefusedError as exc:
+            raise PeerError(str(exc)) from exc
+
+    world = World(folder, whole, charger, central, clock, ShortLink(charger), through_a_pipe)
+    async with contextlib.AsyncExitStack() as stack:
+        if websocket:
+            server = world.server = await stack.enter_async_context(CentralServer(central))
+            endpoint = Endpoint(f"{server.url}/{IDENTITY}", IDENTITY)
+            world.connect = partial(connect, endpoint, ping_interval_s=lambda: 0.0)
+        if started:
+            world.start()
+        try:
+            yield world
+        finally:
+            await world.kill()
+            await central.close()
