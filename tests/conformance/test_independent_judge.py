@@ -82,6 +82,7 @@ async def in_court(folder: Path, mode: str) -> AsyncIterator[Court]:
 
 
 @modes
+@pytest.mark.conformance("T-19", "B-01", "B-04", "A-05", "R-02", "R-12", "R-23", "R-27", "R-29", "R-39")
 async def test_a_session_and_every_command_in_it(tmp_path: Path, mode: str) -> None:
     async with in_court(tmp_path, mode) as court:
         judge = court.judge
@@ -108,6 +109,7 @@ async def test_a_session_and_every_command_in_it(tmp_path: Path, mode: str) -> N
 
 
 @modes
+@pytest.mark.conformance("R-02", "R-12", "R-15", "R-19", "R-23", "R-32", "R-34", "W-12")
 async def test_a_remote_start_a_remote_stop_and_both_resets(tmp_path: Path, mode: str) -> None:
     async with in_court(tmp_path, mode) as court:
         judge = court.judge
@@ -142,6 +144,9 @@ async def test_a_remote_start_a_remote_stop_and_both_resets(tmp_path: Path, mode
 
 
 @modes
+@pytest.mark.conformance("T-31", "T-32", "T-34", "B-12", "C-05", "C-07", "C-08", "C-09", "W-01", "W-22")
+@pytest.mark.conformance("R-02", "R-11", "R-23", "R-29", "R-38", "R-42", "R-49")
+@pytest.mark.conformance("R-53", "R-56", "R-62", "R-65", "R-72", "R-73", "R-74", "R-76")
 async def test_every_command_when_idle(tmp_path: Path, mode: str) -> None:
     async with in_court(tmp_path, mode) as court:
         assert {table: odd for table, steps in WHEN_IDLE.items() if (odd := await court.deviations(steps))} == {}
@@ -155,6 +160,7 @@ async def test_every_command_when_idle(tmp_path: Path, mode: str) -> None:
 
 
 @modes
+@pytest.mark.conformance("X-04")
 async def test_a_reservation_is_used_by_its_card(tmp_path: Path, mode: str) -> None:
     reservation = reserve(1, 0, "Accepted", status(1, "Reserved"))
     async with in_court(tmp_path, mode) as court:

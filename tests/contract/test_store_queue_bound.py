@@ -77,6 +77,7 @@ async def test_fault_o_26_the_oldest_transaction_is_thinned_first_and_only_as_ma
     assert [name for name in left if name.startswith("tx-2")] == [record.message_id for record in newer]
 
 
+@pytest.mark.conformance("X-38")
 async def test_fault_o_26_starts_and_stops_and_what_has_no_transaction_stay_beyond_the_bound(store: Store) -> None:
     bills = [
         message(f"m-{number}", 0, ("StartTransaction", "StopTransaction")[number % 2], local_id=f"tx-{number // 2}")
@@ -181,6 +182,7 @@ async def test_a_small_bound_works_too(open_store: OpenStore, bound: int) -> Non
     assert len(left) <= bound + 2
 
 
+@pytest.mark.conformance("X-32", "X-38")
 async def test_fault_o_26_a_week_offline_keeps_the_order_and_every_bill(open_store: OpenStore) -> None:
     store = await open_store(queue_bound=1000)
     sessions = [session(f"tx-{number}", range(number * 360, number * 360 + 300)) for number in range(28)]

@@ -78,6 +78,7 @@ def everything_in(database: Path) -> tuple[list[int], list[int], list[int], int]
     return transactions, messages, done, meter
 
 
+@pytest.mark.conformance("X-38")
 def test_fault_k_09_every_commit_that_returned_survives_kill_9(gateways: Gateways, database: Path) -> None:
     seed = random.randrange(2**32)
     chance = random.Random(seed)
