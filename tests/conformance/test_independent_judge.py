@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from conformance.judge.process import Judge, Refusal, a_judge, require_node
-from conformance.judge.steps import MEASURANDS, WHEN_IDLE, Step, in_transaction, reserve, status
+from conformance.judge.steps import MEASURANDS, WHEN_IDLE, Step, in_transaction, profile, reserve, status
 from integration.site import IDENTITY, a_site
 from ocpp_gateway.simulator.device import SimulatedCharger
 from ocpp_gateway.simulator.ev import ElectricVehicle
@@ -113,7 +113,7 @@ async def test_a_session_and_every_command_in_it(tmp_path: Path, mode: str) -> N
 async def test_a_remote_start_a_remote_stop_and_both_resets(tmp_path: Path, mode: str) -> None:
     async with in_court(tmp_path, mode) as court:
         judge = court.judge
-        start: dict[str, Any] = {"connectorId": 1, "idTag": "REMOTE"}
+        start = {"connectorId": 1, "idTag": "REMOTE", "chargingProfile": profile(30, "TxProfile")}
         ours_to_give = mode == "central_system"
         answer = await judge.call("RemoteStartTransaction", start)
         assert answer == {"status": "Accepted" if ours_to_give else "Rejected"}

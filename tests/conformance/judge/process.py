@@ -61,9 +61,11 @@ class Judge:
         return [payload["status"] for payload in self.heard("StatusNotification", connectorId=connector_id)]
 
     async def until(self, condition: Callable[[], T], timeout_s: float = 15.0) -> T:
-        """The first true value of a condition on what was heard."""
+        """The first true value of a condition on what was heard; a failure meanwhile is why it would never come."""
         async with asyncio.timeout(timeout_s), self._news:
             while not (value := condition()):
+                if self.failures:
+                    pytest.fail(f"the judge found: {self.failures}")
                 await self._news.wait()
             return value
 

@@ -131,10 +131,14 @@ def list_version(version: int) -> Step:
     return Step("GetLocalListVersion", {}, {"listVersion": version})
 
 
-def remote_start(connector_id: int | None, answer: str | Refusal) -> Step:
+def remote_start(connector_id: int, answer: str, **more: Any) -> Step:
     """RemoteStartTransaction of the card REMOTE."""
-    where = {} if connector_id is None else {"connectorId": connector_id}
-    return Step("RemoteStartTransaction", {"idTag": "REMOTE"} | where, answer)
+    return Step("RemoteStartTransaction", {"idTag": "REMOTE", "connectorId": connector_id} | more, answer)
+
+
+def once_supported(action: str, *steps: Step) -> tuple[Step, ...]:
+    """Steps of one feature that are answered otherwise while another is lacking."""
+    return steps if action in ACTIONS else ()
 
 
 def _measurand_list(name: str) -> Step:
@@ -223,6 +227,9 @@ PROFILES = (
     composite(1, "Accepted", chargingRateUnit="A"),
     composite(2, "Accepted", chargingRateUnit="W"),
     composite(9, "Rejected"),
+    *once_supported(  # R-17: without the SmartCharging profile it is ignored
+        "GetCompositeSchedule", remote_start(1, "Rejected", chargingProfile=profile(13, "TxDefaultProfile"))
+    ),
     broken(
         "GetCompositeSchedule",
         {"connectorId": 1, "duration": 60, "chargingRateUnit": "kW"},
@@ -274,7 +281,7 @@ RESERVATIONS = (
     reserve(1, 0, "Accepted", status(1, "Reserved")),
     reserve(1, 0, "Accepted", until="2098-12-31T23:59:59.500+02:00"),
     reserve(1, 7, "Occupied"),
-    *((remote_start(1, "Rejected"),) if "ReserveNow" in ACTIONS else ()),  # another card's
+    *once_supported("ReserveNow", remote_start(1, "Rejected")),  # it is for another card
     Step("CancelReservation", {"reservationId": 7}, "Rejected"),
     Step("CancelReservation", {"reservationId": 0}, "Accepted", status(1, "Available")),
     Step("CancelReservation", {"reservationId": 0}, "Rejected"),
