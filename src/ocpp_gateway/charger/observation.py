@@ -147,27 +147,29 @@ def _take_presence(point: ChargePoint, connector: Connector, turn: Turn, *, sett
 
 
 def _run(point: ChargePoint, connector: Connector, turn: Turn, *, settled: bool, metered: bool) -> None:
-    """A transaction runs: does it look over?"""
-    transactions.progress(point, connector, turn, metered=metered)
-    if connector.register_status is Status.FAULTED:
-        connector.ending = None
-        if connector.faulted_since_s is None:
-            connector.faulted_since_s = turn.now_s
-        elif turn.now_s - connector.faulted_since_s >= FAULT_GRACE_S:  # X-18
-            transactions.stop(point, connector, turn, reason="Other", at=turn.now)
-        return
-    connector.faulted_since_s = None
+    """A transaction runs: does it look over? What looks over is neither sampled nor told until it is decided."""
     reason = transactions.end_reason(connector)
     if reason is None:
         connector.ending = None
-        return
-    if not settled:  # it proves nothing yet, but it is not said to be otherwise either
+        transactions.progress(point, connector, turn, metered=metered)
+        _watch_fault(point, connector, turn)
+    elif not settled:  # it proves nothing yet, but it is not said to be otherwise either
         connector.ending = connector.ending or Ending(turn.now, 0)
-        return
-    connector.ending = _stands(connector.ending, turn)
-    if _confirmed(connector.ending, turn):
-        id_tag = connector.transaction.id_tag if reason == "Local" and connector.transaction is not None else None
-        transactions.stop(point, connector, turn, reason=reason, at=connector.ending.since, id_tag=id_tag)
+    else:
+        connector.ending = _stands(connector.ending, turn)
+        if _confirmed(connector.ending, turn):
+            id_tag = connector.transaction.id_tag if reason == "Local" and connector.transaction is not None else None
+            transactions.stop(point, connector, turn, reason=reason, at=connector.ending.since, id_tag=id_tag)
+
+
+def _watch_fault(point: ChargePoint, connector: Connector, turn: Turn) -> None:
+    """The charger's own fault ends a transaction after a grace time (X-18)."""
+    if connector.register_status is not Status.FAULTED:
+        connector.faulted_since_s = None
+    elif connector.faulted_since_s is None:
+        connector.faulted_since_s = turn.now_s
+    elif turn.now_s - connector.faulted_since_s >= FAULT_GRACE_S:
+        transactions.stop(point, connector, turn, reason="Other", at=turn.now)
 
 
 def _start_on_evidence(

@@ -33,10 +33,13 @@ from ocpp_gateway.registers.fields import Field
 from ocpp_gateway.registers.mapping import Mapping
 from ocpp_gateway.registers.register_image import RegisterImage
 from ocpp_gateway.registers.snapshot import ChargerSnapshot
-from ocpp_gateway.registers.vocabulary import Role
+from ocpp_gateway.registers.vocabulary import ChargePointStatus, Role
 
 GAP_INTERVALS = 3
 """So many intervals without a snapshot are a gap: what happened in them was not watched."""
+
+ROUNDS_TO_BELIEVE_A_CAR_LEFT = 3
+"""So long it is polled on as if the car were there: the owner waits for a second look."""
 
 MISSED_ROUNDS = 3
 """A charger that refuses its status so often in a row, busy or unwell, is as good as lost."""
@@ -98,6 +101,7 @@ class Poller:
         self._loss_told = False
         self._missed_in_a_row = 0
         self._interval_s = poll_interval_s
+        self._free_rounds = 0  # in a row without a car
         self._last_snapshot: ChargerSnapshot | None = None  # None after a gap
         # Commands count for one connection: after LinkUp the owner gives them all again.
         self._takes_commands = False
@@ -227,10 +231,13 @@ class Poller:
         return now.monotonic_s - self._last_snapshot.taken_at.monotonic_s > GAP_INTERVALS * self._interval_s
 
     def _next_interval_s(self, reader: ChargerReader) -> float:
+        free = all(status is ChargePointStatus.AVAILABLE for status in reader.statuses.values())
+        self._free_rounds = self._free_rounds + 1 if free else 0
+        idle = self._free_rounds > ROUNDS_TO_BELIEVE_A_CAR_LEFT
         return interval_s(
             reader.statuses,
             plugged_s=self._poll_interval_s,
-            idle_s=self._idle_poll_interval_s,
+            idle_s=self._idle_poll_interval_s if idle else None,
             fallback_interval_s=self._last_snapshot.fallback_interval_s if self._last_snapshot else None,
         )
 

@@ -130,19 +130,33 @@ async def test_rounds_keep_their_phase(polling: Start) -> None:
 
 async def test_an_idle_charger_is_asked_at_the_idle_interval_until_a_car_is_seen(polling: Start) -> None:
     running = await polling(poll_interval_s=5.0, idle_poll_interval_s=60.0)
-    await asyncio.sleep(121)
-    assert len(running.snapshots) == 3
+    await asyncio.sleep(15 + 121)
+    assert len(running.snapshots) == 3 + 3  # at 0, 5, 10 s, then at 15, 75 and 135 s
     running.bank.show(STATUS[1], CHARGING)
     await asyncio.sleep(60 + 60)
-    assert len(running.snapshots) == 3 + 1 + 12
+    assert len(running.snapshots) == 3 + 3 + 1 + 12
+
+
+async def test_a_car_that_left_is_looked_at_again_before_the_charger_is_taken_for_idle(polling: Start) -> None:
+    running = await polling(poll_interval_s=5.0, idle_poll_interval_s=60.0)
+    running.bank.show(STATUS[1], CHARGING)
+    await asyncio.sleep(21)
+    seen = len(running.snapshots)
+    running.bank.show(STATUS[1], AVAILABLE)
+    await asyncio.sleep(20)  # at 25, 30, 35, 40 s
+    assert len(running.snapshots) == seen + 4
+    await asyncio.sleep(50)
+    assert len(running.snapshots) == seen + 4
     assert not any(snapshot.interrupted for snapshot in running.snapshots[1:])
 
 
 async def test_the_charger_s_own_timer_is_fed_twice_an_interval(polling: Start) -> None:
     running = await polling(idle_poll_interval_s=60.0, fallback=Fallback(power_w=4200, after_s=40))
+    await asyncio.sleep(3.5)
+    started = len(running.snapshots)
     await asyncio.sleep(100)
     # 40 s // 2 = 20 s in register 5; half of it is 10 s
-    assert len(running.snapshots) == 10
+    assert len(running.snapshots) == started + 10
     assert running.bank.holding(5) == 20
 
 
