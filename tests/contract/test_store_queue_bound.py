@@ -122,9 +122,9 @@ async def test_a_delivered_first_sample_leaves_its_place_to_the_next_in_the_queu
 
 
 async def test_each_central_system_and_charge_point_has_a_bound_of_its_own(store: Store) -> None:
+    await store.commit("SITE-2", samples(range(29), "tx-2"))
     await store.commit(CP, samples(range(29)))
     await store.commit(CP, samples(range(29), central_system="second"))
-    await store.commit("SITE-2", samples(range(29), "tx-2"))
     assert await store.outbox_thinned(CP) == 0
 
     await store.commit(CP, samples([29], central_system="second"))
@@ -132,6 +132,9 @@ async def test_each_central_system_and_charge_point_has_a_bound_of_its_own(store
     assert await store.outbox_depth(CP, "second") == 3
     assert await store.outbox_depth("SITE-2") == 29
     assert (await store.outbox_thinned(CP), await store.outbox_thinned("SITE-2")) == (27, 0)
+
+    await store.commit(CP, samples([29]))
+    assert await store.outbox_depth("SITE-2") == 29
 
 
 async def test_the_bound_counts_what_is_queued_before_a_restart_and_not_what_is_done(open_store: OpenStore) -> None:
@@ -180,6 +183,13 @@ async def test_a_small_bound_works_too(open_store: OpenStore, bound: int) -> Non
     assert left[0] == "tx-1@0"
     assert left[-1] == "tx-1@13"
     assert len(left) <= bound + 2
+
+
+async def test_a_small_bound_is_not_stopped_by_a_transaction_with_nothing_to_thin(open_store: OpenStore) -> None:
+    store = await open_store(queue_bound=4)
+    await store.commit(CP, [*samples([0], "tx-1"), *samples([1, 2, 3], "tx-2")])
+
+    assert await drained(store) == ["tx-1@0", "tx-2@1", "tx-2@3"]
 
 
 @pytest.mark.conformance("X-32", "X-38")

@@ -96,6 +96,20 @@ async def test_a_disk_that_takes_no_more_fails_whole_commits_and_then_works_agai
     await store.close()
 
 
+async def test_a_thinning_that_the_disk_did_not_take_is_made_up_for(tmp_path: Path) -> None:
+    samples = [OutboxRecord(f"m-{number}", "MeterValues", {}, NOW, local_id="tx-1") for number in range(21)]
+    store = await Store.open(f"sqlite:///{tmp_path}/gateway.db", queue_bound=20)
+    await store.commit("SITE-1", samples[:19])
+    full = no_file_may_grow_beyond((tmp_path / "gateway.db-wal").stat().st_size)
+    with full, pytest.raises(StoreError, match=r"gateway\.db failed: "):
+        await store.commit("SITE-1", samples[19:20])
+    assert (await store.outbox_depth("SITE-1"), await store.outbox_thinned("SITE-1")) == (19, 0)
+
+    await store.commit("SITE-1", samples[20:])
+    assert (await store.outbox_depth("SITE-1"), await store.outbox_thinned("SITE-1")) == (2, 18)
+    await store.close()
+
+
 async def test_an_error_of_the_store_tells_no_id_tag(tmp_path: Path) -> None:
     store = await Store.open(f"sqlite:///{tmp_path}/gateway.db")
     with pytest.raises(StoreError) as failed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -204,7 +205,9 @@ async def test_a_store_that_stays_open_tidies_with_the_first_commit_of_a_day(
     await store.close()
 
 
-async def test_closing_does_not_wait_for_the_whole_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_does_not_wait_for_the_whole_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     batches: list[int] = []
 
     def endless(_connection: Connection, *, stopped_before: datetime, first: int) -> int:
@@ -217,6 +220,10 @@ async def test_closing_does_not_wait_for_the_whole_ledger(tmp_path: Path, monkey
         await store.commit(CP, [MeterRecord(1, number)])  # each gets its turn
     assert batches == list(range(len(batches)))
     await store.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("store"):
+            await asyncio.to_thread(thread.join)
+    assert caplog.records == []  # and the batch behind the end knows that it is one
 
 
 async def test_a_failure_to_tidy_is_told_and_hurts_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

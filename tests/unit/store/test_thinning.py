@@ -51,6 +51,7 @@ def dropped(*stamps: str) -> list[int]:
         pytest.param([at(0), at(899), at(900), at(901), at(1000)], [1, 3], id="one per quarter of an hour"),
         pytest.param([at(840), at(900), at(960), at(1020)], [2], id="quarters are those of the clock"),
         pytest.param([boot(0), boot(1), boot(900), boot(901)], [1], id="of the boot, without a clock"),
+        pytest.param([boot(0), boot(1, "boot-2"), boot(2, "boot-2"), boot(3, "boot-2")], [2], id="of each boot"),
         pytest.param([boot(0), at(1), boot(2, "b@t"), at(3), at(4)], [], id="clocks that cannot be compared"),
         pytest.param([at(0), at(-3600), at(-3590), at(1)], [2], id="a clock set back"),
     ],
