@@ -31,7 +31,7 @@ def apply_limits(point: ChargePoint, turn: Turn) -> None:
     if point.settings.read_only or point.link_up_s is None:
         return
     now, register = turn.now, point.settings.power_register
-    station_limit = _in_force(_stack(point, Purpose.CHARGE_POINT_MAX, 0), now, None)
+    station_limit = station_limit_at(point, now.utc)
     changes = [station_limit.until]
     station_w = point.settings.max_power_w // register.step_w * register.step_w
     if station_limit.limit is not None:
@@ -48,14 +48,23 @@ def apply_limits(point: ChargePoint, turn: Turn) -> None:
     _command(point, turn, station_w, share(station_w, wanted, register.step_w))
 
 
+def station_limit_at(point: ChargePoint, at: datetime | None) -> InForce:
+    """What ChargePointMaxProfile sets at a moment."""
+    return _in_force(_stack(point, Purpose.CHARGE_POINT_MAX, 0), at, None) if point.profiles else UNCONSTRAINED
+
+
 def connector_limit(point: ChargePoint, connector: Connector, now: Instant) -> InForce:
-    """What TxProfile, else TxDefaultProfile, sets (P-27); without a transaction as if one began now (P-66)."""
-    if not point.profiles:
-        return UNCONSTRAINED
-    started = now.utc if connector.transaction is None else connector.transaction.started_at.utc
-    stack = _stack(point, Purpose.TX, connector.connector_id)
-    tx = _in_force(stack, now, started)
-    default = _in_force(_stack(point, Purpose.TX_DEFAULT, connector.connector_id, 0), now, started)
+    """What TxProfile, else TxDefaultProfile, sets now (P-27)."""
+    return connector_limit_at(point, connector, now.utc, began=now.utc) if point.profiles else UNCONSTRAINED
+
+
+def connector_limit_at(
+    point: ChargePoint, connector: Connector, at: datetime | None, *, began: datetime | None
+) -> InForce:
+    """The same at a moment; `began` is when a transaction would have begun, if none runs (P-66)."""
+    started = began if connector.transaction is None else connector.transaction.started_at.utc
+    tx = _in_force(_stack(point, Purpose.TX, connector.connector_id), at, started)
+    default = _in_force(_stack(point, Purpose.TX_DEFAULT, connector.connector_id, 0), at, started)
     limit = default.limit if tx.limit is None else tx.limit
     return InForce(limit, earliest((tx.until, default.until)))
 
@@ -81,17 +90,17 @@ def _stack(point: ChargePoint, purpose: Purpose, *connector_ids: int) -> list[In
     ]
 
 
-def _in_force(stack: Sequence[InstalledProfile], now: Instant, transaction_start: datetime | None) -> InForce:
+def _in_force(stack: Sequence[InstalledProfile], at: datetime | None, transaction_start: datetime | None) -> InForce:
     if not stack:
         return UNCONSTRAINED
-    if now.utc is None:  # P-36: what cannot be evaluated counts with the lowest limit it names
+    if at is None:  # P-36: what cannot be evaluated counts with the lowest limit it names
         return InForce(_lowest(stack), None)
     limits = []
     for installed in stack:
         profile = installed.profile
         starts = installed.record.installed_at.utc if profile.purpose is Purpose.CHARGE_POINT_MAX else transaction_start
         limits.append((profile, starts))
-    return limit_at(limits, now.utc)
+    return limit_at(limits, at)
 
 
 def _lowest(stack: Sequence[InstalledProfile]) -> Limit:

@@ -15,6 +15,8 @@ from typing import Any
 from ocpp_gateway.instant import parse_utc
 
 DAY_S, WEEK_S = 86_400, 604_800
+MAX_STACK_LEVEL, MAX_PERIODS, MAX_PROFILES = 10, 100, 50
+"""ChargeProfileMaxStackLevel, ChargingScheduleMaxPeriods, MaxChargingProfilesInstalled."""
 
 
 class Purpose(StrEnum):

@@ -1,13 +1,32 @@
-"""SmartCharging: SetChargingProfile, ClearChargingProfile. Source: OCPP 1.6 §5.4, §5.16; conformance P-01 on."""
+"""SmartCharging: SetChargingProfile, ClearChargingProfile, GetCompositeSchedule.
+
+Source: OCPP 1.6 §5.4, §5.7, §5.16; conformance P-01 to P-19, P-60 to P-72.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ocpp_gateway.charger.events import CallReceived
+from ocpp_gateway.charger.limits import connector_limit_at, station_limit_at
 from ocpp_gateway.charger.records import ProfileRecord, ProfileRemoved
 from ocpp_gateway.charger.requests.answering import ACCEPTED, REJECTED, Handler, answer
 from ocpp_gateway.charger.state import ChargePoint, Connector, InstalledProfile
 from ocpp_gateway.charger.turn import Turn
-from ocpp_gateway.smart_charging.profiles import ProfileRefused, Purpose, parse_profile
+from ocpp_gateway.instant import format_utc
+from ocpp_gateway.smart_charging.composite_schedule import Limit, earliest
+from ocpp_gateway.smart_charging.power import PHASES
+from ocpp_gateway.smart_charging.profiles import (
+    MAX_PERIODS,
+    MAX_PROFILES,
+    MAX_STACK_LEVEL,
+    ChargingProfile,
+    ProfileRefused,
+    Purpose,
+    RateUnit,
+    parse_profile,
+)
+from ocpp_gateway.smart_charging.schedule_report import Constraints, composite_schedule
 
 
 def _set_charging_profile(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
@@ -21,24 +40,41 @@ def _set_charging_profile(point: ChargePoint, call: CallReceived, turn: Turn) ->
     except ProfileRefused:
         answer(turn, call, REJECTED)
         return
-    local_id = None
-    if profile.purpose is Purpose.TX:
-        local_id = _transaction_meant(connector, profile.transaction_id)
-    misplaced = (profile.purpose is Purpose.CHARGE_POINT_MAX) and connector_id != 0  # P-01
-    unbound = profile.purpose is Purpose.TX and local_id is None  # P-03, P-04
-    if point.settings.read_only or misplaced or unbound:
+    local_id = _transaction_meant(connector, profile.transaction_id) if profile.purpose is Purpose.TX else None
+    replaced = [one for one in point.profiles if _is_replaced(one, profile, connector_id)]
+    if point.settings.read_only or not _fits(point, profile, connector_id, local_id, len(replaced)):
         answer(turn, call, REJECTED)
         return
-    for installed in list(point.profiles):  # one profile per place and purpose is in force; its successor replaces it
-        same_id = installed.profile.charging_profile_id == profile.charging_profile_id
-        same_place = (installed.record.connector_id, installed.profile.purpose) == (connector_id, profile.purpose)
-        if same_id or same_place:
-            point.profiles.remove(installed)
-            turn.persist(ProfileRemoved(installed.record.connector_id, installed.profile.charging_profile_id))
+    for installed in replaced:
+        point.profiles.remove(installed)
+        turn.persist(ProfileRemoved(installed.record.connector_id, installed.profile.charging_profile_id))
     record = ProfileRecord(connector_id, profile.charging_profile_id, payload, local_id, turn.now)
     point.profiles.append(InstalledProfile(record, profile))
     turn.persist(record)
     answer(turn, call, ACCEPTED)
+
+
+def _is_replaced(installed: InstalledProfile, profile: ChargingProfile, connector_id: int) -> bool:
+    """The same id anywhere, or the same level and purpose in the same place (P-11)."""
+    other = installed.profile
+    same_place = (installed.record.connector_id, other.purpose, other.stack_level) == (
+        connector_id,
+        profile.purpose,
+        profile.stack_level,
+    )
+    return same_place or other.charging_profile_id == profile.charging_profile_id
+
+
+def _fits(point: ChargePoint, profile: ChargingProfile, connector_id: int, local_id: str | None, replaced: int) -> bool:
+    """Whether a profile may be where it shall be, and there is room for it (P-01, P-03, P-04, P-06, P-07)."""
+    misplaced = profile.purpose is Purpose.CHARGE_POINT_MAX and connector_id != 0
+    unbound = profile.purpose is Purpose.TX and local_id is None
+    too_much = (
+        profile.stack_level > MAX_STACK_LEVEL
+        or len(profile.periods) > MAX_PERIODS
+        or len(point.profiles) - replaced >= MAX_PROFILES
+    )
+    return not (misplaced or unbound or too_much)
 
 
 def _transaction_meant(connector: Connector | None, transaction_id: int | None) -> str | None:
@@ -72,7 +108,48 @@ def _clear_charging_profile(point: ChargePoint, call: CallReceived, turn: Turn) 
     answer(turn, call, ACCEPTED if cleared else "Unknown")
 
 
+def _get_composite_schedule(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
+    """The minimum over every profile and the hardware, for one connector or (0) the station (P-62, P-63)."""
+    connector_id, start = call.payload["connectorId"], turn.now.utc
+    connector = point.connectors.get(connector_id)
+    if (connector_id != 0 and connector is None) or start is None:
+        answer(turn, call, REJECTED)
+        return
+
+    def constraints_at(moment: datetime) -> Constraints:
+        station = station_limit_at(point, moment)
+        limits, changes = [station.limit], [station.until]
+        cap_w = point.settings.max_power_w if connector is None else point.settings.connector_cap_w
+        if connector is not None:
+            own = connector_limit_at(point, connector, moment, began=start)
+            limits.append(own.limit)
+            changes.append(own.until)
+        hardware = Limit(float(cap_w), RateUnit.WATT, PHASES)
+        return Constraints([*(limit for limit in limits if limit is not None), hardware], earliest(changes))
+
+    schedule = composite_schedule(
+        constraints_at,
+        start,
+        call.payload["duration"],
+        RateUnit(call.payload.get("chargingRateUnit", "A")),
+        point.settings.power_register.nominal_voltage_v,
+    )
+    if not schedule["chargingSchedulePeriod"]:  # a duration of nothing
+        answer(turn, call, REJECTED)
+        return
+    turn.reply(
+        call.call_id,
+        {
+            "status": ACCEPTED,
+            "connectorId": connector_id,
+            "scheduleStart": format_utc(start),
+            "chargingSchedule": schedule,
+        },
+    )
+
+
 ACTIONS: dict[str, Handler] = {
     "ClearChargingProfile": _clear_charging_profile,
+    "GetCompositeSchedule": _get_composite_schedule,
     "SetChargingProfile": _set_charging_profile,
 }
