@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from ocpp_gateway.charger.configuration_keys import KEYS, Access, ConfigurationKey
+from ocpp_gateway.charger.configuration_keys import Access, ConfigurationKey, keys_of
 
 
 class ConfigurationStatus(StrEnum):
@@ -20,13 +20,24 @@ class ConfigurationStatus(StrEnum):
 class Configuration:
     """Key values of one charge point: the central system's change over the file's value over the default."""
 
-    def __init__(self, from_file: Mapping[str, str], changed: Mapping[str, str]) -> None:
-        self._values = {lowered: key.default for lowered, key in KEYS.items()}
-        for name, value in (*from_file.items(), *changed.items()):
-            key = KEYS.get(name.lower())
-            kept = key.normalise(value) if key is not None and key.access is Access.READ_WRITE else None
+    def __init__(self, from_file: Mapping[str, str], changed: Mapping[str, str], number_of_connectors: int) -> None:
+        self._changed = {name.lower(): value for name, value in changed.items()}
+        self._from_file = {name.lower(): value for name, value in from_file.items()}
+        self._learned: dict[str, str] = {}
+        self.has_connectors(number_of_connectors)
+
+    def has_connectors(self, number: int) -> None:
+        """The charger said how many connectors it has: some keys depend on it."""
+        self._keys = keys_of(number)
+        self._values = {name: self._kept(key) for name, key in self._keys.items()} | self._learned
+
+    def _kept(self, key: ConfigurationKey) -> str:
+        """The value given for a key; what is none, or of a key that is not to be given, does not count."""
+        for given in (self._changed, self._from_file) if key.access is Access.READ_WRITE else ():
+            kept = key.normalise(given[key.name.lower()]) if key.name.lower() in given else None
             if kept is not None:
-                self._values[name.lower()] = kept
+                return kept
+        return key.default
 
     def text(self, name: str) -> str:
         """The value of a key as OCPP shows it."""
@@ -41,30 +52,33 @@ class Configuration:
         return self._values[name.lower()] == "true"
 
     def learn(self, name: str, value: str) -> None:
-        """Take a value nobody chose: register 8, or the interval of BootNotification.conf."""
-        self._values[name.lower()] = value
+        """Take a value nobody chose, such as the interval of BootNotification.conf."""
+        self._values[name.lower()] = self._learned[name.lower()] = value
 
     def change(self, name: str, value: str) -> tuple[ConfigurationStatus, ConfigurationKey | None]:
         """The answer to ChangeConfiguration; the value holds from now on when it is Accepted (C-07, C-08)."""
-        key = KEYS.get(name.lower())
+        lowered = name.lower()
+        key = self._keys.get(lowered)
         if key is None:
             return ConfigurationStatus.NOT_SUPPORTED, None
         kept = key.normalise(value) if key.access is Access.READ_WRITE else None
         if kept is None:
             return ConfigurationStatus.REJECTED, key
-        self._values[name.lower()] = kept
+        self._values[lowered] = self._changed[lowered] = kept
+        self._learned.pop(lowered, None)
         return ConfigurationStatus.ACCEPTED, key
 
     def report(self, names: Sequence[str]) -> dict[str, Any]:
         """The answer to GetConfiguration: the keys asked for, or all; unknown ones apart (C-01, C-02)."""
-        keys = [KEYS[name.lower()] for name in names if name.lower() in KEYS] if names else list(KEYS.values())
+        wanted = dict.fromkeys(name.lower() for name in names) if names else self._keys
+        keys = [self._keys[lowered] for lowered in wanted if lowered in self._keys]
         answer: dict[str, Any] = {
             "configurationKey": [
                 {"key": key.name, "readonly": key.access is Access.READ_ONLY, "value": self.text(key.name)}
                 for key in keys
             ]
         }
-        unknown = [name for name in names if name.lower() not in KEYS]
+        unknown = [name for name in names if name.lower() not in self._keys]
         if unknown:
             answer["unknownKey"] = unknown
         return answer

@@ -73,14 +73,18 @@ def measurands(longest: int) -> Normalise:
 _ROTATIONS = frozenset({"NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR"})
 
 
-def phase_rotation(text: str) -> str | None:
-    """A list of `connector.rotation` items, such as `0.RST,1.RST` (§9.1.7)."""
-    items = [item.strip() for item in text.split(",")]
-    for item in items:
-        connector, dot, rotation = item.partition(".")
-        if not dot or not connector.isdigit() or rotation not in _ROTATIONS:
-            return None
-    return ",".join(items)
+def phase_rotation(number_of_connectors: int) -> Normalise:
+    """A list of `connector.rotation` items of connectors 0 to N, each at most once, such as `0.RST,1.RST` (§9.1.7)."""
+    connectors = {str(connector_id) for connector_id in range(number_of_connectors + 1)}
+
+    def normalise(text: str) -> str | None:
+        items = [item.strip().partition(".") for item in text.split(",")]
+        named = [connector for connector, _, _ in items]
+        fits = connectors.issuperset(named) and len(set(named)) == len(named)
+        known = all(rotation in _ROTATIONS for _, _, rotation in items)
+        return ",".join(map("".join, items)) if fits and known else None
+
+    return normalise
 
 
 def _flag(name: str, default: str, meaning: str, access: Access = Access.READ_WRITE) -> ConfigurationKey:
@@ -112,13 +116,6 @@ _DECLARED: tuple[ConfigurationKey, ...] = (
     _flag("BootOnReconnect", "false", "of this gateway: BootNotification after every reconnect, not only after a boot"),
     _count("ClockAlignedDataInterval", 0, "MeterValues on multiples of this since midnight UTC; 0 is none", unit="s"),
     _count("ConnectionTimeOut", 60, "from Preparing to a started transaction; 0 is no limit", unit="s"),
-    ConfigurationKey(
-        "ConnectorPhaseRotation",
-        "list",
-        "0.Unknown,1.Unknown,2.Unknown",
-        "how phases are wired, for the record",
-        normalise=phase_rotation,
-    ),
     _fixed("GetConfigurationMaxKeys", "integer", "100", "most keys in one GetConfiguration"),
     _count("HeartbeatInterval", 86400, "set by BootNotification.conf; 0 is none but one a day", unit="s"),
     _flag("LocalAuthListEnabled", "true", "use the local authorization list"),
@@ -130,7 +127,6 @@ _DECLARED: tuple[ConfigurationKey, ...] = (
     *_measurand_list("MeterValuesSampledData", DEFAULT_MEASURANDS, _EVERY, "MeterValues sampled in a transaction"),
     _count("MeterValueSampleInterval", 60, "between sampled MeterValues; 0 is none", unit="s"),
     _count("MinimumStatusDuration", 0, "a status that stood less is not reported; a fault always is", unit="s"),
-    _fixed("NumberOfConnectors", "integer", "1", "register 8 of the charger"),
     _fixed("ReserveConnectorZeroSupported", "boolean", "false", "a reservation is of one connector"),
     _count("ResetRetries", 2, "retries of an unsuccessful reset; this gateway's resets succeed"),
     _fixed("SendLocalListMaxLength", "integer", str(SEND_LOCAL_LIST_MAX_LENGTH), "most id tags in one SendLocalList"),
@@ -146,5 +142,23 @@ _DECLARED: tuple[ConfigurationKey, ...] = (
     _count("WebSocketPingInterval", 30, "between websocket pings; 0 is none", unit="s"),
 )
 
-KEYS: dict[str, ConfigurationKey] = {key.name.lower(): key for key in _DECLARED}
-"""By lower-case name: keys are compared without case (C-05)."""
+
+def _of_connectors(number: int) -> tuple[ConfigurationKey, ...]:
+    """The keys that depend on how many connectors there are."""
+    unknown = ",".join(f"{connector_id}.Unknown" for connector_id in range(number + 1))
+    meaning, rotation = "how phases are wired, for the record", phase_rotation(number)
+    return (
+        ConfigurationKey("ConnectorPhaseRotation", "list", unknown, meaning, normalise=rotation),
+        _fixed("ConnectorPhaseRotationMaxLength", "integer", str(number + 1), "most items in ConnectorPhaseRotation"),
+        _fixed("NumberOfConnectors", "integer", str(number), "register 8 of the charger"),
+    )
+
+
+def keys_of(number_of_connectors: int) -> dict[str, ConfigurationKey]:
+    """All keys of a charge point with so many connectors, by lower-case name: they are compared without case (C-05)."""
+    keys = {key.name.lower(): key for key in (*_DECLARED, *_of_connectors(number_of_connectors))}
+    return dict(sorted(keys.items()))
+
+
+KEYS = keys_of(1)
+"""The keys as they are known before the charger is."""

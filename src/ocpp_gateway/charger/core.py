@@ -104,9 +104,9 @@ class ChargerCore:
 
 
 def _restore(settings: ChargePointSettings, stored: StoredCharger, from_file: dict[str, str]) -> ChargePoint:
-    point = ChargePoint(settings, Configuration(from_file, stored.configuration), {}, stored.identity)
-    meters = {record.connector_id: record for record in stored.meters}
     number = settings.number_of_connectors if stored.identity is None else stored.identity.number_of_connectors
+    point = ChargePoint(settings, Configuration(from_file, stored.configuration, number), {}, stored.identity)
+    meters = {record.connector_id: record for record in stored.meters}
     for connector_id in range(1, number + 1):
         _add_connector(point, connector_id, meters.get(connector_id))
     for availability in stored.availability:
@@ -129,7 +129,7 @@ def _restore(settings: ChargePointSettings, stored: StoredCharger, from_file: di
     point.local_list = stored.local_list or EMPTY_LIST
     point.reservations = list(stored.reservations)
     point.profiles = [InstalledProfile(record, parse_profile(record.payload)) for record in stored.profiles]
-    point.configuration.learn("NumberOfConnectors", str(len(point.connectors)))
+    point.configuration.has_connectors(len(point.connectors))
     return point
 
 
@@ -153,7 +153,7 @@ def _link_up(point: ChargePoint, event: LinkUp, turn: Turn) -> None:
         beyond = connector_id > event.identity.number_of_connectors
         if beyond and point.connectors[connector_id].transaction is None:
             del point.connectors[connector_id]
-    point.configuration.learn("NumberOfConnectors", str(len(point.connectors)))
+    point.configuration.has_connectors(len(point.connectors))
     point.link_up_s, point.unreachable_at_s = turn.now_s, None
     # What the charger holds now is unknown: it may have restarted, or fallen back. All limits are written again.
     point.station_commanded_w, point.station_refused_until_s = None, 0.0

@@ -16,13 +16,16 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from ocpp_gateway import mapping_files
-from ocpp_gateway.charger.configuration_keys import KEYS, Access
+from ocpp_gateway.charger.configuration_keys import Access, keys_of
 from ocpp_gateway.errors import ConfigurationError, Mistake
 from ocpp_gateway.settings.model import CREDENTIALS, CentralSystem, Charger, Settings, is_path
 from ocpp_gateway.yaml_document import Document, Path, nearest
 
 POLLS_IN_THE_WAY = 3
 """Time-outs that can stand between two accesses: two polls ahead, and the one itself (no retries)."""
+
+MOST_CONNECTORS = 64
+"""What a mapping file may name."""
 
 ONE_PHASE_MINIMUM_W = 1380
 """6 A × 230 V, the least that IEC 61851 lets a car be offered."""
@@ -149,16 +152,25 @@ def _fallback(_: Settings, charger: Charger, path: Path, origin: Origin) -> Iter
 
 
 def _configuration(_: Settings, charger: Charger, path: Path, origin: Origin) -> Iterator[Mistake]:
+    keys = keys_of(_most_connectors(_known(charger, "mapping")))
     for name, value in charger.configuration.items():
-        key = KEYS.get(name.lower())
+        key = keys.get(name.lower())
         where = (*path, "configuration", name)
         if key is None:
-            hint = nearest(name, [known.name for known in KEYS.values() if known.access is not Access.READ_ONLY])
+            hint = nearest(name, [known.name for known in keys.values() if known.access is not Access.READ_ONLY])
             yield origin.mistake(where, "no OCPP configuration key of this gateway", hint, at_key=True)
         elif key.access is Access.READ_ONLY:
             yield origin.mistake(where, "this configuration key is read-only", at_key=True)
         elif key.normalise(value) is None:
             yield origin.mistake(where, f"is no value for this key: {key.type}, such as {key.default or 'empty'}")
+
+
+def _most_connectors(mapping: str | None) -> int:
+    """How many connectors such a charger may have; a mapping that cannot be used has been told of, and allows any."""
+    try:
+        return mapping_files.load(mapping).max_connectors if mapping is not None else MOST_CONNECTORS
+    except ConfigurationError:
+        return MOST_CONNECTORS
 
 
 # ---------------------------------------------------------------- the central system

@@ -230,6 +230,13 @@ def test_five_mistakes_of_five_kinds_are_all_told_with_their_places(mistakes: Mi
         ),
         pytest.param(
             "max_power_w: 44000",
+            "max_power_w: 44000\n    configuration: {ConnectorPhaseRotation: '0.RST,3.RST'}",
+            "gateway.yaml:10:45: chargers[0].configuration.ConnectorPhaseRotation: is no value for this key: "
+            "list, such as 0.Unknown,1.Unknown,2.Unknown",
+            id="configuration value of a connector beyond the mapping's",
+        ),
+        pytest.param(
+            "max_power_w: 44000",
             "max_power_w: 44000\n    configuration: {NumberOfConnectors: '2'}",
             "gateway.yaml:10:21: chargers[0].configuration.NumberOfConnectors: this configuration key is read-only",
             id="read-only configuration key",

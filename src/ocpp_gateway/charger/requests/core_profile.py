@@ -114,7 +114,11 @@ def _change_availability(point: ChargePoint, call: CallReceived, turn: Turn) -> 
 
 
 def _get_configuration(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
-    turn.reply(call.call_id, point.configuration.report(call.payload.get("key") or []))
+    names, most = call.payload.get("key") or [], point.configuration.integer("GetConfigurationMaxKeys")
+    if len(names) > most:  # C-06
+        turn.reply_error(call.call_id, "OccurenceConstraintViolation", f"more than {most} keys")
+        return
+    turn.reply(call.call_id, point.configuration.report(names))
 
 
 def _change_configuration(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
