@@ -92,6 +92,29 @@ async def configure(world: World, **keys: object) -> None:
         assert await ask(world, "ChangeConfiguration", key=key, value=text) == {"status": "Accepted"}
 
 
+async def local_list(
+    world: World, version: int, id_tags: dict[str, dict[str, Any] | None], *, full: bool = True
+) -> None:
+    """This local list, or with `full` False this change of it, is Accepted; None removes a tag."""
+    entries = [{"idTag": tag} | ({} if info is None else {"idTagInfo": info}) for tag, info in id_tags.items()]
+    kind = "Full" if full else "Differential"
+    answer = await ask(world, "SendLocalList", listVersion=version, updateType=kind, localAuthorizationList=entries)
+    assert answer == {"status": "Accepted"}
+
+
+async def offline(world: World) -> None:
+    """The connection is lost, and every new one refused."""
+    await world.central.go_offline()
+    await world.seconds(1)
+
+
+async def online(world: World) -> None:
+    """Connections are taken again, and there is one; what had waited for it has been sent."""
+    world.central.go_online()
+    await world.central.wait_for(lambda: world.central.connected, 300)
+    await world.seconds(5)
+
+
 # ---------------------------------------------------------------- what was seen
 
 

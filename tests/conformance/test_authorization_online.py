@@ -164,21 +164,19 @@ async def test_a_24_the_group_is_remembered_over_a_restart(tmp_path: Path) -> No
         ]
 
 
-async def test_a_25_a_27_a_start_that_is_refused_is_stopped_as_deauthorized(tmp_path: Path) -> None:
-    for status in ("Invalid", "ConcurrentTx"):
-        policy = Policy()
-        folder = tmp_path / status
-        folder.mkdir()
-        async with a_station(folder, policy=policy) as world:
-            world.plug_in(1, ALICE)
-            await world.central.wait_for(lambda: told(world, "Authorize"), 60)  # noqa: B023
-            policy.id_tags = {ALICE: {"status": status}}  # between Authorize and StartTransaction
-            await world.seconds(30)
-            (stop,) = told(world, "StopTransaction")
-            assert stop["reason"] == "DeAuthorized"
-            assert "idTag" not in stop
-            assert limit_w(world) == 0
-            assert statuses(world)[-1] == "Finishing"
+@pytest.mark.parametrize("status", ["Invalid", "ConcurrentTx"])
+async def test_a_25_a_27_a_start_that_is_refused_is_stopped_as_deauthorized(tmp_path: Path, status: str) -> None:
+    policy = Policy()
+    async with a_station(tmp_path, policy=policy) as world:
+        world.plug_in(1, ALICE)
+        await world.central.wait_for(lambda: told(world, "Authorize"), 60)
+        policy.id_tags = {ALICE: {"status": status}}  # between Authorize and StartTransaction
+        await world.seconds(30)
+        (stop,) = told(world, "StopTransaction")
+        assert stop["reason"] == "DeAuthorized"
+        assert "idTag" not in stop
+        assert limit_w(world) == 0
+        assert statuses(world)[-1] == "Finishing"
 
 
 async def test_a_25_without_stop_transaction_on_invalid_id_only_the_energy_ends(tmp_path: Path) -> None:
