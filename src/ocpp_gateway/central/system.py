@@ -49,7 +49,8 @@ class CentralSystem:
     """Serves charge points over any `Connection`, one per identity; the newest connection wins.
 
     `connectors`: number of connectors by identity, for the range of connectorId. `frame_limit`: how many frames are
-    kept, all by default. `on_frame`, `on_violation`: called with each as it happens.
+    kept, all by default. `closings`: identity and close code of every connection that ended. `on_frame`,
+    `on_violation`: called with each as it happens.
     `offline`: refuses every connection. `black_hole`: pipes lose everything in both directions.
     """
 
@@ -66,6 +67,7 @@ class CentralSystem:
         self.policy = policy or Policy()
         self.judge = Judge(connectors or {}, message_timeout_s=message_timeout_s, on_violation=on_violation)
         self.frames: deque[Frame] = deque(maxlen=frame_limit)
+        self.closings: deque[tuple[str, int]] = deque(maxlen=frame_limit)
         self.offline = False
         self.black_hole = False
         self._on_frame = on_frame
@@ -165,8 +167,8 @@ class CentralSystem:
                 self._in_background(older.connection.close(1000, "replaced"), f"central closes {identity}")
             while True:
                 await self._receive(session, await connection.recv())
-        except ConnectionClosedError:
-            pass
+        except ConnectionClosedError as closed:
+            self.closings.append((identity, closed.code))
         finally:
             for task in session.late:
                 task.cancel()

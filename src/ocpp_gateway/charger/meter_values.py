@@ -5,6 +5,7 @@ Source: OCPP 1.6 §3.16, §4.7; conformance M-01 to M-27, X-25 to X-28.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -147,12 +148,18 @@ def _stop_measurands(point: ChargePoint) -> str:
 
 
 def transaction_data(point: ChargePoint, connector: Connector, at: Instant, meter_wh: int) -> list[dict[str, Any]]:
-    """Begin, what was sampled, End; where that is too much, samples between are left out evenly (X-27)."""
+    """Begin, what was sampled, End; where that is too much, samples between are left out evenly (X-27, T-22)."""
     measurands = _stop_measurands(point)
     history = list(connector.samples)
     end = meter_value(connector, measurands, "Transaction.End", at.stamp(), meter_wh=meter_wh) if measurands else None
-    room = point.configuration.integer("StopTransactionMaxMeterValues") - (0 if end is None else 1)
+    longest = max((len(json.dumps(value, separators=(",", ":"))) + 1 for value in (*history, end)), default=1)
+    most = min(point.configuration.integer("StopTransactionMaxMeterValues"), TRANSACTION_DATA_CHARACTERS // longest)
+    room = most - (0 if end is None else 1)
     if len(history) > room:
         step = (len(history) - 1) / max(room - 1, 1)
         history = [history[round(position * step)] for position in range(room)]
     return history if end is None else [*history, end]
+
+
+TRANSACTION_DATA_CHARACTERS = 64_000
+"""The rest of a StopTransaction frame fits into what this leaves of 64 KiB, which a central system must take (T-22)."""

@@ -31,7 +31,7 @@ from ocpp_gateway.ocpp16.frames import (
 )
 
 SEND_TIMEOUT_S = 30.0
-MAX_OPEN_CALLS = 64
+MAX_OPEN_CALLS = 128
 """CALLs of the central system that wait for our answer; whatever comes above that is refused (O-21)."""
 
 MAX_UNSENT_ANSWERS = 256
