@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ocpp_gateway.registers.vocabulary import Table
+from ocpp_gateway.simulator.options import ChargerOptions
 from scenario.world import World, a_world
 
 STATUS, ERROR, ENERGY, SECONDS, TAG = 268, 267, 264, 262, 4096
@@ -87,8 +88,6 @@ async def test_fault_m_20_a_tag_with_bytes_that_no_id_tag_may_hold_is_billed_to_
 
 @pytest.mark.conformance("A-03")
 async def test_a_card_left_in_the_register_by_the_last_customer_is_not_billed_again(tmp_path: Path) -> None:
-    from ocpp_gateway.simulator.options import ChargerOptions
-
     async with a_world(
         tmp_path, options=ChargerOptions(keeps_tag=True), poll_interval_s=5.0, idle_poll_interval_s=60.0
     ) as world:
@@ -126,3 +125,87 @@ async def test_fault_m_21_a_charger_that_restarts_in_a_session_resumes_it(tmp_pa
         await world.seconds(60)
         assert len(world.central.transactions) == len(world.central.calls("StopTransaction"))
         assert world.central.violations == []
+
+
+async def test_an_old_firmware_without_status_register_is_served_by_its_status_word(tmp_path: Path) -> None:
+    async with a_world(tmp_path, options=ChargerOptions(old_firmware=True)) as world:
+        await world.until("00:10")
+        world.plug_in(1, "04A1B2C3", wants_wh=1_000)
+        await world.until("00:30")
+        world.unplug(1)
+        await world.seconds(60)
+        (transaction,) = world.central.transactions
+        assert (transaction.id_tag, transaction.energy_wh) == ("04A1B2C3", 1_000)
+        assert not any("Faulted" in line for line in world.story())
+
+
+async def test_fault_m_16_an_unknown_status_after_a_kill_ends_no_transaction(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await _charging(world)
+        world.charger.set_raw(Table.INPUT, STATUS, 99)
+        await world.kill()
+        world.start()
+        await world.seconds(60)
+        assert world.central.calls("StopTransaction") == []
+        faulted = world.central.calls("StatusNotification")[-2].payload
+        assert (faulted["connectorId"], faulted["vendorErrorCode"]) == (1, "status 99")
+        world.charger.set_raw(Table.INPUT, STATUS, None)
+        await world.seconds(60)
+        assert world.connector(1).transaction is not None
+        assert world.story(connector_id=1)[-1].endswith("1 Charging")
+
+
+async def test_m_30_a_connector_that_goes_and_comes_keeps_its_meter_and_ends_its_transaction(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await world.until("00:10")
+        world.plug_in(2, "04A1B2C3", wants_wh=60_000)
+        await world.until("00:20")
+        before_wh = world.connector(2).meter.total_wh
+        assert before_wh > 2_000
+        world.charger.set_raw(Table.INPUT, 8, 1)  # the charger comes back as a SOLO
+        world.link.cut = True
+        await world.seconds(5)
+        world.link.cut = False
+        await world.seconds(60)
+        (stopped,) = world.central.transactions
+        assert (stopped.reason, stopped.meter_stop_wh) == ("Other", before_wh)
+        world.unplug(2)
+        world.charger.set_raw(Table.INPUT, 8, None)
+        world.link.cut = True
+        await world.seconds(5)
+        world.link.cut = False
+        await world.seconds(60)
+        assert world.connector(2).meter.total_wh >= before_wh
+
+
+async def test_fault_m_19_what_another_master_raised_is_overwritten_and_what_it_lowered_too(tmp_path: Path) -> None:
+    async with a_world(tmp_path, authorization={"mode": "central_system"}) as world:
+        await world.until("00:05")
+        world.plug_in(1, None)
+        await world.seconds(30)
+        world.charger.write(256, 220)
+        await world.seconds(20)
+        assert [write.value for write in world.charger.writes if write.address == 256][-2:] == [220, 0]
+        world.charger.write(0, 100)
+        await world.seconds(40)
+        assert [write.value for write in world.charger.writes if write.address == 0][-1] == 440
+
+
+async def test_one_bad_or_empty_read_of_a_standing_card_does_not_bill_its_owner_again(tmp_path: Path) -> None:
+    options = ChargerOptions(keeps_tag=True)
+    async with a_world(tmp_path, options=options, authorization={"mode": "central_system"}) as world:
+        await world.until("00:05")
+        world.plug_in(1, "OLDCARD", wants_wh=500)
+        await world.until("00:20")
+        world.unplug(1)
+        await world.seconds(60)
+        world.plug_in(1, None, wants_wh=500)
+        await world.seconds(5)
+        for word in (0xFFFF, 0x0000):
+            for place in range(10):
+                world.charger.set_raw(Table.INPUT, TAG + place, word)
+            await world.seconds(1)
+            for place in range(10):
+                world.charger.set_raw(Table.INPUT, TAG + place, None)
+            await world.seconds(30)
+        assert len(world.central.calls("StartTransaction")) == 1

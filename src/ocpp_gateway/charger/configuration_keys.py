@@ -12,8 +12,9 @@ from enum import StrEnum
 
 from ocpp_gateway.charger.id_tags import LOCAL_LIST_MAX_LENGTH, SEND_LOCAL_LIST_MAX_LENGTH
 from ocpp_gateway.charger.measurands import DEFAULT_MEASURANDS, SUPPORTED_MEASURANDS
+from ocpp_gateway.smart_charging.profiles import MAX_PERIODS, MAX_PROFILES, MAX_STACK_LEVEL
 
-FEATURE_PROFILES = ("Core", "LocalAuthListManagement", "Reservation", "RemoteTrigger")
+FEATURE_PROFILES = ("Core", "LocalAuthListManagement", "Reservation", "RemoteTrigger", "SmartCharging")
 LARGEST_INTEGER = 2**31 - 1
 
 Normalise = Callable[[str], str | None]
@@ -115,6 +116,9 @@ _DECLARED: tuple[ConfigurationKey, ...] = (
     _flag("AuthorizationCacheEnabled", "true", "remember what the central system said of id tags"),
     _flag("BootOnReconnect", "false", "of this gateway: BootNotification after every reconnect, not only after a boot"),
     _count("ClockAlignedDataInterval", 0, "MeterValues on multiples of this since midnight UTC; 0 is none", unit="s"),
+    _fixed("ChargeProfileMaxStackLevel", "integer", str(MAX_STACK_LEVEL), "highest stackLevel of a charging profile"),
+    _fixed("ChargingScheduleAllowedChargingRateUnit", "list", "Current,Power", "units of charging profiles"),
+    _fixed("ChargingScheduleMaxPeriods", "integer", str(MAX_PERIODS), "most periods of a charging schedule"),
     _count("ConnectionTimeOut", 60, "from Preparing to a started transaction; 0 is no limit", unit="s"),
     _fixed("GetConfigurationMaxKeys", "integer", "100", "most keys in one GetConfiguration"),
     _count("HeartbeatInterval", 86400, "set by BootNotification.conf; 0 is none but one a day", unit="s"),
@@ -122,6 +126,7 @@ _DECLARED: tuple[ConfigurationKey, ...] = (
     _fixed("LocalAuthListMaxLength", "integer", str(LOCAL_LIST_MAX_LENGTH), "most id tags in the local list"),
     _flag("LocalAuthorizeOffline", "true", "authorise known id tags while the central system is away"),
     _flag("LocalPreAuthorize", "false", "authorise known id tags before asking"),
+    _fixed("MaxChargingProfilesInstalled", "integer", str(MAX_PROFILES), "most charging profiles at a time"),
     _count("MessageTimeout", 30, "longest wait for an answer of the central system", unit="s", minimum=1),
     *_measurand_list("MeterValuesAlignedData", "Energy.Active.Import.Register", _EVERY, "clock-aligned MeterValues"),
     *_measurand_list("MeterValuesSampledData", DEFAULT_MEASURANDS, _EVERY, "MeterValues sampled in a transaction"),
@@ -136,6 +141,7 @@ _DECLARED: tuple[ConfigurationKey, ...] = (
     *_measurand_list("StopTxnAlignedData", "", _EVERY, "clock-aligned values in StopTransaction"),
     *_measurand_list("StopTxnSampledData", "", _EVERY, "sampled values in StopTransaction"),
     _fixed("SupportedFeatureProfiles", "list", ",".join(FEATURE_PROFILES), "what is implemented completely"),
+    _fixed("SupportedFileTransferProtocols", "list", "HTTP,HTTPS,FTP,FTPS", "where GetDiagnostics may upload to"),
     _count("TransactionMessageAttempts", 3, "transmissions of a message that is not processed", minimum=1),
     _count("TransactionMessageRetryInterval", 60, "times the number of transmissions so far", unit="s"),
     _flag("UnlockConnectorOnEVSideDisconnect", "false", "the charger's cable lock is its own", Access.READ_ONLY),

@@ -11,8 +11,17 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from ocpp_gateway.charger import authorization, meter_values, observation, reporting, requests, reservations
-from ocpp_gateway.charger.configuration import Configuration
+from ocpp_gateway.charger import (
+    authorization,
+    connectors,
+    limits,
+    meter_values,
+    observation,
+    reporting,
+    requests,
+    reservations,
+    transactions,
+)
 from ocpp_gateway.charger.events import (
     Answered,
     CallReceived,
@@ -33,23 +42,19 @@ from ocpp_gateway.charger.events import (
     SnapshotTaken,
     TransferChanged,
 )
-from ocpp_gateway.charger.id_tags import EMPTY_LIST, AuthorizationCache, info_of
-from ocpp_gateway.charger.limits import apply_limits
-from ocpp_gateway.charger.metering import Meter
+from ocpp_gateway.charger.id_tags import info_of
 from ocpp_gateway.charger.records import (
     IdentityRecord,
-    MeterRecord,
     OutboxDone,
     StampsResolved,
     StoredCharger,
     TransactionIdRecord,
 )
 from ocpp_gateway.charger.requests.core_profile import restart_heartbeat
-from ocpp_gateway.charger.state import ChargePoint, ChargePointSettings, Connector, InstalledProfile
+from ocpp_gateway.charger.state import ChargePoint, ChargePointSettings, Connector
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.instant import Instant, parse_utc
 from ocpp_gateway.registers.snapshot import ChargerIdentity
-from ocpp_gateway.smart_charging.profiles import parse_profile
 
 BOOT_WITHOUT_CHARGER_AFTER_S = 30.0
 REFUSED_COMMAND_WAITS_S = 10.0
@@ -70,7 +75,7 @@ class ChargerCore:
     ) -> None:
         self._new_id = new_id
         self._request_ids = count(1)
-        self.point = _restore(settings, stored, from_file)
+        self.point = connectors.restored(settings, stored, from_file)
         self.point.boot_by_s = started_at.monotonic_s + BOOT_WITHOUT_CHARGER_AFTER_S
         self.point.unreachable_at_s = started_at.monotonic_s + settings.unreachable_after_s
 
@@ -80,7 +85,7 @@ class ChargerCore:
         _RULES[type(event)](self.point, event, turn)
         if not isinstance(event, (CommandConfirmed, Answered)):
             _deadlines(self.point, turn)
-            apply_limits(self.point, turn)
+            limits.apply_limits(self.point, turn)
             reporting.report_changes(self.point, turn)
         return turn.effects
 
@@ -103,42 +108,6 @@ class ChargerCore:
         return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _restore(settings: ChargePointSettings, stored: StoredCharger, from_file: dict[str, str]) -> ChargePoint:
-    number = settings.number_of_connectors if stored.identity is None else stored.identity.number_of_connectors
-    point = ChargePoint(settings, Configuration(from_file, stored.configuration, number), {}, stored.identity)
-    meters = {record.connector_id: record for record in stored.meters}
-    for connector_id in range(1, number + 1):
-        _add_connector(point, connector_id, meters.get(connector_id))
-    for availability in stored.availability:
-        if availability.connector_id == 0:
-            point.operative = availability.operative
-        elif availability.connector_id in point.connectors:
-            point.connectors[availability.connector_id].operative = availability.operative
-    for gate in stored.gates:
-        if gate.connector_id in point.connectors:
-            point.connectors[gate.connector_id].closed = gate.closed
-            point.connectors[gate.connector_id].visited = gate.closed
-    for transaction in stored.open_transactions:
-        connector = point.connectors.get(transaction.connector_id) or _add_connector(
-            point, transaction.connector_id, None
-        )
-        connector.transaction, connector.unproven, connector.after_restart = transaction, True, True
-        connector.visited = True
-        connector.samples = list(stored.samples.get(transaction.local_id, ()))
-    point.cache = AuthorizationCache.restored(stored.cached_tags)
-    point.local_list = stored.local_list or EMPTY_LIST
-    point.reservations = list(stored.reservations)
-    point.profiles = [InstalledProfile(record, parse_profile(record.payload)) for record in stored.profiles]
-    point.configuration.has_connectors(len(point.connectors))
-    return point
-
-
-def _add_connector(point: ChargePoint, connector_id: int, meter: MeterRecord | None) -> Connector:
-    connector = Connector(connector_id, Meter(meter or MeterRecord(connector_id)))
-    point.connectors[connector_id] = connector
-    return connector
-
-
 # ---------------------------------------------------------------- the charger's side
 
 
@@ -146,19 +115,12 @@ def _link_up(point: ChargePoint, event: LinkUp, turn: Turn) -> None:
     if event.identity != point.identity:
         point.identity = event.identity
         turn.persist(IdentityRecord(event.identity))
-    for connector_id in range(1, event.identity.number_of_connectors + 1):
-        if connector_id not in point.connectors:
-            _add_connector(point, connector_id, None)
-    for connector_id in list(point.connectors):
-        beyond = connector_id > event.identity.number_of_connectors
-        if beyond and point.connectors[connector_id].transaction is None:
-            del point.connectors[connector_id]
-    point.configuration.has_connectors(len(point.connectors))
+    connectors.show(point, event.identity.number_of_connectors)
     point.link_up_s, point.unreachable_at_s = turn.now_s, None
     # What the charger holds now is unknown: it may have restarted, or fallen back. All limits are written again.
-    point.station_commanded_w, point.station_refused_until_s = None, 0.0
+    point.station_commanded_w, point.station_confirmed_w, point.station_refused_until_s = None, None, 0.0
     for connector in point.connectors.values():
-        connector.commanded_w, connector.refused_until_s = None, 0.0
+        connector.commanded_w, connector.confirmed_w, connector.refused_until_s = None, None, 0.0
         connector.unproven = connector.transaction is not None
     point.boot_due = True
 
@@ -181,12 +143,35 @@ def _snapshot(point: ChargePoint, event: SnapshotTaken, turn: Turn) -> None:
         connector = point.connectors.get(registers.connector_id)
         if connector is not None:
             observation.observe(point, connector, registers, turn, interrupted=snapshot.interrupted)
+    _end_what_vanished(point, turn)
+    limits.watch_registers(point, snapshot, turn)
     if point.boot_due:  # not before there is a status to tell
         _boot(point, turn)
 
 
+def _end_what_vanished(point: ChargePoint, turn: Turn) -> None:
+    """A transaction on a connector that a settled charger does not show any more ends with what was last seen of it."""
+    for connector in point.away.values():
+        transaction = connector.transaction
+        settled = point.link_up_s is not None and turn.now_s - point.link_up_s >= observation.SETTLING_S
+        if transaction is not None and settled:
+            transactions.stop(
+                point,
+                connector,
+                turn,
+                reason="PowerLoss" if connector.after_restart else "Other",
+                at=transaction.last_sample_at,
+                meter_wh=transaction.last_meter_wh,
+            )
+
+
 def _command_confirmed(point: ChargePoint, event: CommandConfirmed, turn: Turn) -> None:
-    """The register reads as commanded: nothing to do."""
+    """The register reads as written: from now on a difference is somebody else's doing."""
+    connector = point.connectors.get(event.connector_id)
+    if connector is not None:
+        connector.confirmed_w = event.value
+    elif event.connector_id == 0:
+        point.station_confirmed_w = event.value
 
 
 def _command_refused(point: ChargePoint, event: CommandRefused, turn: Turn) -> None:
@@ -239,7 +224,7 @@ def _call(point: ChargePoint, event: CallReceived, turn: Turn) -> None:
 
 def _answered(point: ChargePoint, event: Answered, turn: Turn) -> None:
     authorization.answered(point, turn, event.request_id, event.payload)
-    apply_limits(point, turn)
+    limits.apply_limits(point, turn)
     reporting.report_changes(point, turn)
 
 

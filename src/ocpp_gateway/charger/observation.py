@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ocpp_gateway.charger import authorization, meter_values, metering, tags, transactions
-from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, Ending, Evidence
+from ocpp_gateway.charger.state import LIMIT_ACTS_WITHIN_S, AuthorizationMode, ChargePoint, Connector, Ending, Evidence
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.registers.snapshot import ConnectorSnapshot
 from ocpp_gateway.registers.vocabulary import ChargePointStatus as Status
@@ -32,6 +32,7 @@ def observe(
         connector.unproven = True
     _take_status(connector, registers, turn)
     if connector.unproven and not _proven(point, connector, registers, turn, settled=settled):
+        _watch_fault(point, connector, turn)
         return
     meter_before_wh = connector.meter.total_wh
     grew = _take_counters(point, connector, registers, before, turn, settled=settled)
@@ -198,9 +199,11 @@ def _start_on_evidence(
 def _watch_unwanted_energy(connector: Connector, turn: Turn, *, charging: bool) -> None:
     """Energy that flows although we hold 0 W is reported, not billed to anybody (A-02, R-24)."""
     if not charging:
-        connector.unwanted_since_s = None
+        connector.unwanted_since_s, connector.unwanted_told = None, False
     elif connector.unwanted_since_s is None:
         connector.unwanted_since_s = turn.now_s
+    elif not connector.unwanted_told and turn.now_s - connector.unwanted_since_s >= LIMIT_ACTS_WITHIN_S:
+        connector.unwanted_told = True
         turn.alarm("energy_without_authorization", connector_id=connector.connector_id)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ocpp_gateway.charger.limits import gate_is_open
 from ocpp_gateway.charger.reservations import holds
-from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector
+from ocpp_gateway.charger.state import LIMIT_ACTS_WITHIN_S, AuthorizationMode, ChargePoint, Connector
 from ocpp_gateway.charger.status import (
     UNAUTHORISED,
     UNREACHABLE,
@@ -24,15 +24,15 @@ from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.registers.vocabulary import ChargePointErrorCode, ChargePointStatus
 
 UNKNOWN_STATUS_KEPT_S = 30.0
-LIMIT_ACTS_WITHIN_S = 30.0  # a charger may take that long to act on a limit
 
 
 def current_status(point: ChargePoint, connector: Connector, now_s: float) -> ReportedStatus:
     """What is true of a connector now."""
-    if point.unreachable or connector.registers is None or connector.register_status is None:
+    if point.unreachable or connector.registers is None:
         return UNREACHABLE
-    unknown_since_s = connector.status_unknown_since_s
-    if unknown_since_s is not None and now_s - unknown_since_s >= UNKNOWN_STATUS_KEPT_S:
+    unknown_since_s, register_status = connector.status_unknown_since_s, connector.register_status
+    kept = unknown_since_s is None or now_s - unknown_since_s < UNKNOWN_STATUS_KEPT_S
+    if register_status is None or not kept:
         raw = connector.registers.status_raw
         told = f"charger shows unknown status {raw}"
         return ReportedStatus(ChargePointStatus.FAULTED, ChargePointErrorCode.OTHER_ERROR, f"status {raw}", told)
@@ -49,7 +49,7 @@ def current_status(point: ChargePoint, connector: Connector, now_s: float) -> Re
         preparing_expired=connector.preparing_expired and point.settings.mode is AuthorizationMode.CENTRAL_SYSTEM,
         starting=_starting(connector, now_s),
     )
-    return describe(connector.registers, derive_status(connector.register_status, situation))
+    return describe(connector.registers, derive_status(register_status, situation))
 
 
 def _starting(connector: Connector, now_s: float) -> bool:
@@ -97,7 +97,8 @@ def report_changes(point: ChargePoint, turn: Turn) -> None:
         point.list_conflict = False
         _notify(turn, 0, replace(station, error_code=ChargePointErrorCode.LOCAL_LIST_CONFLICT))
     for connector in point.connectors.values():
-        if connector.ending is None and not connector.unproven:  # what may be a glitch is not said
+        unread = connector.registers is None and point.link_up_s is not None
+        if connector.ending is None and not connector.unproven and not unread:  # what may be a glitch is not said
             _report(point, turn, connector, current_status(point, connector, turn.now_s))
 
 

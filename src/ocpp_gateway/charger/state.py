@@ -20,6 +20,9 @@ from ocpp_gateway.registers.vocabulary import ChargePointStatus
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.smart_charging.profiles import ChargingProfile
 
+LIMIT_ACTS_WITHIN_S = 30.0
+"""A charger may take that long to act on a limit."""
+
 
 class AuthorizationMode(StrEnum):
     """Who decides who charges (decisions.md)."""
@@ -48,6 +51,7 @@ class ChargePointSettings:
     fallback_vendor: str = "unknown"  # the mapping's literals, for a charger that never answered
     fallback_model: str = "unknown"
     unreachable_after_s: float = 60.0
+    upload_schemes: tuple[str, ...] = ("http", "https", "ftp", "ftps")  # of addresses that GetDiagnostics may name
 
     @property
     def connector_cap_w(self) -> int:
@@ -107,6 +111,7 @@ class Connector:
     preparing_since_s: float | None = None
     preparing_expired: bool = False
     unwanted_since_s: float | None = None  # energy flows although we hold 0 W
+    unwanted_told: bool = False
     next_sample_s: float | None = None
     samples: list[dict[str, Any]] = field(default_factory=list)  # for StopTransaction's transactionData
     released_to: int | None = None  # the reservation whose card was shown: the gate is open to it
@@ -114,6 +119,8 @@ class Connector:
     reported: ReportedStatus | None = None
     unreported: tuple[ChargePointStatus, float] | None = None  # a status that must stand, and since when
     commanded_w: int | None = None
+    confirmed_w: int | None = None  # what the register held when it was last written
+    lowered_since_s: float | None = None  # somebody else wrote less
     refused_until_s: float = 0.0
 
     @property
@@ -146,6 +153,7 @@ class ChargePoint:
     settings: ChargePointSettings
     configuration: Configuration
     connectors: dict[int, Connector]
+    away: dict[int, Connector] = field(default_factory=dict)  # connectors that the charger does not show now
     identity: ChargerIdentity | None = None
     operative: bool = True
     profiles: list[InstalledProfile] = field(default_factory=list)
@@ -167,6 +175,7 @@ class ChargePoint:
     unreachable: bool = False
     station_reported: ReportedStatus | None = None
     station_commanded_w: int | None = None
+    station_confirmed_w: int | None = None
     station_refused_until_s: float = 0.0
     station_power_w: float | None = None
     station_current_a: Phases = (None, None, None)

@@ -197,7 +197,7 @@ def goes_on(point: ChargePoint, connector: Connector, registers: ConnectorSnapsh
     less_energy = _lower(registers.session_energy_wh, counters.register_wh)
     less_time = _lower(registers.charging_s, counters.charging_s)
     if connector.after_restart:
-        if connector.register_status is Status.FAULTED:
+        if connector.register_status in {None, Status.FAULTED}:
             return None
         lasts = connector.register_status in LASTS and not (less_energy or less_time or other_card)
     else:

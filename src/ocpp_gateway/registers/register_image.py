@@ -18,7 +18,14 @@ from ocpp_gateway.registers.mapping import Mapping
 from ocpp_gateway.registers.mapping_checks import DERATING_LABELS
 from ocpp_gateway.registers.read_plan import Block
 from ocpp_gateway.registers.snapshot import ChargerIdentity, ChargerSnapshot, ConnectorSnapshot, Tag
-from ocpp_gateway.registers.vocabulary import ChargePointErrorCode, Confidence, PollClass, Role, Table
+from ocpp_gateway.registers.vocabulary import (
+    ChargePointErrorCode,
+    ChargePointStatus,
+    Confidence,
+    PollClass,
+    Role,
+    Table,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +235,7 @@ def _connector_snapshot(connector_id: int, cells: dict[str, _Cell]) -> Connector
         error_code = ChargePointErrorCode.NO_ERROR if error.raw is None else ChargePointErrorCode.OTHER_ERROR
     return ConnectorSnapshot(
         connector_id,
-        status=status.value,
+        status=status.value if status.exception_code is None else _status_by_word(cells["status_word"]),
         status_raw=status.raw_number,
         error_code=error_code,
         error_code_raw=error.raw_number,
@@ -241,6 +248,23 @@ def _connector_snapshot(connector_id: int, cells: dict[str, _Cell]) -> Connector
         power_limit_w=cells["power_limit_w"].value,
         tag=_tag(cells["id_tag"]),
     )
+
+
+_BY_FLAG = (
+    ("error", ChargePointStatus.FAULTED),
+    ("charging", ChargePointStatus.CHARGING),
+    ("active", ChargePointStatus.PREPARING),
+)
+
+
+def _status_by_word(word: _Cell) -> ChargePointStatus | None:
+    """The status of a charger whose firmware has no status register yet, as far as its status word tells.
+
+    Source: Compleo register 257: bit 3 error, bit 1 charging, bit 0 active; a suspended car looks like a preparing one.
+    """
+    if word.value is None:
+        return None
+    return next((status for flag, status in _BY_FLAG if flag in word.value), ChargePointStatus.AVAILABLE)
 
 
 def _phases(cells: dict[str, _Cell], l1: str, l2: str, l3: str) -> tuple[float | None, float | None, float | None]:

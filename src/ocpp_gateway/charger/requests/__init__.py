@@ -9,6 +9,7 @@ from __future__ import annotations
 from ocpp_gateway.charger.events import CallReceived
 from ocpp_gateway.charger.requests import (
     core_profile,
+    firmware_management,
     local_auth_list,
     remote_trigger,
     reservation,
@@ -20,6 +21,7 @@ from ocpp_gateway.charger.turn import Turn
 
 ACTIONS: dict[str, Handler] = {
     **core_profile.ACTIONS,
+    **firmware_management.ACTIONS,
     **local_auth_list.ACTIONS,
     **remote_trigger.ACTIONS,
     **reservation.ACTIONS,

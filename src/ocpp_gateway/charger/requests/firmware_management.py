@@ -12,16 +12,17 @@ from ocpp_gateway.charger.turn import Turn
 
 DEFAULT_RETRIES, DEFAULT_RETRY_INTERVAL_S = 0, 60
 MOST_RETRIES = 10
-SCHEMES = ("http://", "https://", "ftp://", "ftps://")
 
 
 def _get_diagnostics(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
     """The redacted support bundle is uploaded; without a fileName there is nothing that could be (R-45)."""
     location = call.payload["location"]
-    if not location.lower().startswith(SCHEMES) or point.diagnostics_status is not None:
+    scheme = location.partition("://")[0].lower()
+    if scheme not in point.settings.upload_schemes or point.diagnostics_status is not None:
         turn.reply(call.call_id, {})
         return
-    stamp = turn.now.stamp().replace(":", "").replace("-", "")[:15]
+    utc = turn.now.utc
+    stamp = f"{turn.now_s:.0f}" if utc is None else f"{utc:%Y%m%dT%H%M%S}"
     file_name = f"ocpp-gateway-diagnostics-{stamp}.zip"
     turn.reply(call.call_id, {"fileName": file_name})
     point.diagnostics_status = "Uploading"
