@@ -6,11 +6,15 @@ same way: quiet by default, redacted like ours. Fields bound by `bind` go with e
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
+import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
+from urllib.parse import urlsplit
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -47,21 +51,18 @@ def configure(
     console = format == "console" or (format == "auto" and stream.isatty())
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*_CONTEXT, structlog.stdlib.ExtraAdder()],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                redact,
-                *([] if show_id_tags else [mask_id_tags]),
-                *(_for_people(colors=stream.isatty()) if console else [structlog.processors.JSONRenderer()]),
-            ],
+        _formatter(
+            *([] if show_id_tags else [mask_id_tags]),
+            *(_for_people(colors=stream.isatty()) if console else [structlog.processors.JSONRenderer()]),
         )
     )
+    kept = logging.StreamHandler(recent_lines)
+    kept.setFormatter(_formatter(mask_id_tags, structlog.processors.JSONRenderer()))
     root = logging.getLogger()
     for old in [h for h in root.handlers if isinstance(h.formatter, structlog.stdlib.ProcessorFormatter)]:
         root.removeHandler(old)
     root.addHandler(handler)
+    root.addHandler(kept)
     root.setLevel("WARNING")
     logging.raiseExceptions = False  # a full disk under standard error must not print a record, unredacted, instead
     wanted = {AREAS.get(name, name): at for name, at in (levels or {}).items()}
@@ -99,9 +100,55 @@ _CONTEXT: list[Processor] = [
 ]
 
 
+def _formatter(*last: Processor) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*_CONTEXT, structlog.stdlib.ExtraAdder()],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            redact,
+            *last,
+        ],
+    )
+
+
 def _for_people(*, colors: bool) -> list[Processor]:
     renderer = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
     return [escape_controls, renderer]
+
+
+# ---------------------------------------------------------------- what was written last
+
+MAX_RECENT_LINES = 1000
+MAX_RECENT_LINE = 4000
+
+
+class RecentLines:
+    """The last lines of this process, for the support bundle; a stream that a handler writes to.
+
+    JSON, redacted, with id tags masked whatever the settings say.
+    """
+
+    def __init__(self) -> None:
+        self._lines: deque[tuple[float, str]] = deque(maxlen=MAX_RECENT_LINES)
+
+    def write(self, text: str) -> None:
+        """Keeps a line, or of a very long one only its size."""
+        line = text.rstrip("\n")
+        if len(line) > MAX_RECENT_LINE:
+            line = json.dumps({"event": f"a line of {len(line)} characters"})
+        self._lines.append((time.monotonic(), line))
+
+    def of(self, charge_point: str) -> list[tuple[float, str]]:
+        """Those of that charge point and those of none, each with its monotonic time in s."""
+        return [
+            (at_s, line)
+            for at_s, line in self._lines.copy()
+            if json.loads(line).get("charge_point", charge_point) == charge_point
+        ]
+
+
+recent_lines = RecentLines()
 
 
 # ---------------------------------------------------------------- what never shows
@@ -114,8 +161,8 @@ _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\\+"(?:(?!\\+").)*(?:\\+"
 _PATTERNS = [
     # Authorization: Basic …  |  'Authorization': 'Basic …'
     (re.compile(r"""(?i)(authorization\W{1,8}(?:basic|bearer)\s+)[^\s"'\\,;)}\]]+"""), rf"\1{REDACTED}"),
-    # wss://user:password@host
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@\"']+@"), rf"\1{REDACTED}@"),
+    # wss://user:password@host; up to the last @, for those who do not encode one in a password
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/\"']+@"), rf"\1{REDACTED}@"),
     # {"password": "…"}  |  password=…
     (re.compile(rf"""(?i)((?:password|secret)\\*["']?\s*[:=]\s*)({_QUOTED}|[^\s"',;)}}\]]+)"""), rf"\1{REDACTED}"),
     # a library's line for a websocket frame: it cuts the middle out, and with it what would tell a secret
@@ -143,6 +190,22 @@ def escape_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         key: value.translate(_CONTROLS) if isinstance(value, str) and key != "exception" else value
         for key, value in event.items()
     }
+
+
+def without_secrets(data: Any) -> Any:
+    """JSON data as it may be handed out: no keys, no passwords, no credentials in addresses, id tags cut."""
+    return _masked(None, _redacted(None, data))
+
+
+def shown_url(url: str) -> str:
+    """An address as it may be shown: its userinfo is a password, its query might hold a token.
+
+    Raises ValueError on what is no address.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.path + parts.query + parts.fragment:  # a password with a slash in it, perhaps
+        return f"{parts.scheme}://{REDACTED}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def masked_id_tag(id_tag: str) -> str:
