@@ -8,17 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
 
-from ocpp_gateway import mapping_files
+from ocpp_gateway import mapping_files, support_bundle
 from ocpp_gateway.charger.core import ChargerCore
+from ocpp_gateway.charger.events import StartTransfer
 from ocpp_gateway.charger.requests import ACTIONS
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePointSettings
 from ocpp_gateway.charger.view import view
 from ocpp_gateway.clock import Clock, system_clock
 from ocpp_gateway.instant import Instant
+from ocpp_gateway.log import recent_lines
 from ocpp_gateway.modbus.link import ModbusLink
 from ocpp_gateway.modbus.poller import Fallback, Poller
 from ocpp_gateway.ocpp16.connection import Endpoint, connect
@@ -26,12 +29,15 @@ from ocpp_gateway.ocpp16.outbox import Outbox
 from ocpp_gateway.ocpp16.session import Session
 from ocpp_gateway.ocpp16.timing import Timing
 from ocpp_gateway.ocpp16.tls import client_context
+from ocpp_gateway.ocpp16.transfer import Uploads
+from ocpp_gateway.ocpp16.upload import schemes, upload
 from ocpp_gateway.registers.mapping import Mapping
 from ocpp_gateway.runtime import ChargerRuntime, Sides
 from ocpp_gateway.settings import CentralSystem, Charger, Settings
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.store import Store
 from ocpp_gateway.supervisor import supervise
+from ocpp_gateway.support_bundle import Evidence, FrameLog
 from ocpp_gateway.web.app import create_app
 from ocpp_gateway.web.server import serve
 
@@ -88,6 +94,7 @@ class Gateway:
         self._read_only = read_only
         self._clock = clock or system_clock()
         self._places: dict[str, Place] = {}
+        self._frames = {charger.identity: FrameLog(self._clock.now) for charger in settings.chargers}
         self._store: Store | None = None
 
     async def run(self, on_web: Callable[[int], None] = lambda port: None) -> None:
@@ -169,11 +176,12 @@ class Gateway:
             fallback=fallback_of(charger),
             read_only=self._read_only,
         )
+        central = self._settings.central_system_of(charger)
         session = Session(
             charge_point=identity,
             connect=partial(
                 connect,
-                endpoint(identity, self._settings.central_system_of(charger)),
+                endpoint(identity, central),
                 ping_interval_s=lambda: timing().web_socket_ping_interval_s,
             ),
             post=runtime.post,
@@ -181,10 +189,30 @@ class Gateway:
             learn_time=clock.learn,
             supported_actions=frozenset(ACTIONS),
             timing=timing,
+            on_frame=self._frames[identity].on_frame,
         )
         outbox = Outbox(charge_point=identity, store=store, session=session, deliver=runtime.deliver, timing=timing)
+        uploads = Uploads(
+            charge_point=identity,
+            post=runtime.post,
+            make_bundle=partial(self._support_bundle, charger),
+            send=partial(upload, ca_file=central.ca_file, central_host=urlsplit(central.url).hostname),
+        )
         self._places[identity] = Place(runtime, poller, session)
-        await runtime.run(Sides(poller, session, outbox))
+        await runtime.run(Sides(poller, session, outbox, uploads))
+
+    def _support_bundle(self, charger: Charger, transfer: StartTransfer) -> bytes:
+        """What GetDiagnostics uploads."""
+        now, place = self._clock.now(), self._places[charger.identity]
+        evidence = Evidence(
+            charge_point=charger.identity,
+            settings=support_bundle.shown_settings(self._settings, charger),
+            view=place.view(now),
+            configuration_keys=place.runtime.core.point.configuration.report([])["configurationKey"],
+            frames=self._frames[charger.identity],
+            log_lines=recent_lines.of(charger.identity),
+        )
+        return support_bundle.build(evidence, now, start=transfer.start_time, stop=transfer.stop_time)
 
 
 def endpoint(identity: str, central: CentralSystem) -> Endpoint:
@@ -225,6 +253,7 @@ def point_settings(charger: Charger, mapping: Mapping, *, read_only: bool = Fals
         vendor=charger.boot.vendor,
         model=charger.boot.model,
         serial_number=charger.boot.serial,
+        upload_schemes=schemes(),
         fallback_vendor=mapping.vendor,
         fallback_model=mapping.models[0],
     )

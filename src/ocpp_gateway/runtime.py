@@ -1,4 +1,4 @@
-"""One charge point at run time: its inbox, its owner, and the three tasks that talk to charger and central system.
+"""One charge point at run time: its inbox, its owner, and the tasks that talk to charger and central system.
 
 Everything that happens to a charger is an event in its inbox. The owner takes them in order: decide, commit, act.
 It awaits only its inbox and the store, never the network.
@@ -28,6 +28,7 @@ from ocpp_gateway.charger.events import (
     ReplyError,
     ReplyWithRegister,
     Restart,
+    StartTransfer,
 )
 from ocpp_gateway.charger.records import OutboxRecord, Record, StampsResolved
 from ocpp_gateway.clock import Clock
@@ -81,6 +82,16 @@ class Delivery(Protocol):
         """There is a new row."""
 
 
+class Transfers(Protocol):
+    """The uploads."""
+
+    async def run(self) -> None:
+        """Upload what is asked for, for ever."""
+
+    def start(self, transfer: StartTransfer) -> None:
+        """Begin an upload; how it goes comes back as events."""
+
+
 class Ledger(Protocol):
     """The store."""
 
@@ -95,6 +106,7 @@ class Sides:
     poller: ChargerSide
     session: CentralSide
     outbox: Delivery
+    transfers: Transfers
 
 
 class ChargerRuntime:
@@ -125,6 +137,7 @@ class ChargerRuntime:
             tasks.create_task(sides.poller.run(), name=f"{self.identity}: poller")
             tasks.create_task(sides.session.run(), name=f"{self.identity}: session")
             tasks.create_task(sides.outbox.run(), name=f"{self.identity}: outbox")
+            tasks.create_task(sides.transfers.run(), name=f"{self.identity}: uploads")
 
     async def _own(self, sides: Sides) -> None:
         while True:
@@ -164,6 +177,8 @@ class ChargerRuntime:
                 session.boot(payload, at_once=at_once)
             case ReplyWithRegister(call_id, key):
                 session.reply(call_id, _register_answer(sides.poller.register(key)))
+            case StartTransfer():
+                sides.transfers.start(effect)
             case Restart():
                 session.restart()
             case Alarm(event, fields, cleared):

@@ -31,6 +31,8 @@ from ocpp_gateway.ocpp16.connection import Endpoint, connect
 from ocpp_gateway.ocpp16.outbox import Outbox
 from ocpp_gateway.ocpp16.rpc import Connection
 from ocpp_gateway.ocpp16.session import Session
+from ocpp_gateway.ocpp16.transfer import Uploads
+from ocpp_gateway.ocpp16.upload import Destination
 from ocpp_gateway.registers.vocabulary import Table
 from ocpp_gateway.runtime import ChargerRuntime, Sides
 from ocpp_gateway.settings import Charger
@@ -118,6 +120,7 @@ class World:
     ids: count[int] = field(default_factory=lambda: count(1))
     _gateway: asyncio.Task[None] | None = None
     core: ChargerCore | None = None
+    uploaded: list[str] = field(default_factory=list)
 
     # ------------------------------------------------------------ the gateway
 
@@ -168,9 +171,14 @@ class World:
                 jitter=lambda: 0.5,
             )
             outbox = Outbox(charge_point=IDENTITY, store=store, session=session, deliver=runtime.deliver, timing=timing)
-            await runtime.run(Sides(poller, session, outbox))
+            uploads = Uploads(charge_point=IDENTITY, post=runtime.post, make_bundle=lambda _: b"", send=self.upload)
+            await runtime.run(Sides(poller, session, outbox, uploads))
         finally:
             await store.close()
+
+    async def upload(self, destination: Destination, file_name: str, content: bytes, /) -> None:
+        """Keeps an uploaded file's address."""
+        self.uploaded.append(destination.url(destination.path_of(file_name)))
 
     # ------------------------------------------------------------ time
 
