@@ -182,7 +182,7 @@ def _command_refused(point: ChargePoint, event: CommandRefused, turn: Turn) -> N
         point.station_commanded_w = None
         point.station_refused_until_s = turn.now_s + REFUSED_COMMAND_WAITS_S
     elif connector.commanded_w == event.value:
-        connector.commanded_w = None
+        connector.commanded_w, connector.refused_w = None, event.value
         connector.refused_until_s = turn.now_s + REFUSED_COMMAND_WAITS_S
 
 

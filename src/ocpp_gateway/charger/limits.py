@@ -143,8 +143,13 @@ def _lowest(stack: Sequence[InstalledProfile]) -> Limit:
 
 def _command(point: ChargePoint, turn: Turn, station_w: int, granted_w: dict[int, int]) -> None:
     """Connector decreases, the station, increases last."""
-    connectors = [c for c in point.connectors.values() if turn.now_s >= c.refused_until_s]
-    changed = [c for c in connectors if c.commanded_w != granted_w[c.connector_id]]
+    changed = [
+        c
+        for connector_id, c in point.connectors.items()
+        if c.commanded_w != (power_w := granted_w[connector_id]) and not _rests(c, power_w, turn)
+    ]
+    if not changed and station_w == point.station_commanded_w:
+        return
     lower = [c for c in changed if c.commanded_w is None or granted_w[c.connector_id] < c.commanded_w]
     for connector in sorted(lower, key=lambda c: granted_w[c.connector_id]):
         _write(turn, connector, granted_w[connector.connector_id])
@@ -154,6 +159,11 @@ def _command(point: ChargePoint, turn: Turn, station_w: int, granted_w: dict[int
     for connector in changed:
         if connector not in lower:
             _write(turn, connector, granted_w[connector.connector_id])
+
+
+def _rests(connector: Connector, power_w: int, turn: Turn) -> bool:
+    """Whether the charger refused this very value a moment ago; another one may be tried at once."""
+    return power_w == connector.refused_w and turn.now_s < connector.refused_until_s
 
 
 def _write(turn: Turn, connector: Connector, power_w: int) -> None:

@@ -41,7 +41,7 @@ def current_status(point: ChargePoint, connector: Connector, now_s: float) -> Re
         return UNAUTHORISED
     situation = Situation(
         transaction=connector.transaction is not None,
-        limit_is_zero=not gate_is_open(point, connector) or connector.commanded_w == 0,
+        nothing_offered=not gate_is_open(point, connector) or _below_minimum(point, connector),
         operative=connector.operative,
         reserved=holds(point, connector),
         stopped_by_us=connector.closed,
@@ -50,6 +50,11 @@ def current_status(point: ChargePoint, connector: Connector, now_s: float) -> Re
         starting=_starting(connector, now_s),
     )
     return describe(connector.registers, derive_status(register_status, situation))
+
+
+def _below_minimum(point: ChargePoint, connector: Connector) -> bool:
+    """Whether the limit is too low for any car: that is the EVSE's doing (S-13)."""
+    return connector.commanded_w is not None and connector.commanded_w < point.settings.power_register.minimum_w
 
 
 def _starting(connector: Connector, now_s: float) -> bool:
@@ -63,7 +68,10 @@ def station_status(point: ChargePoint) -> ReportedStatus:
     """What is true of the charge point itself: Available, Unavailable or Faulted, whatever its connectors do (S-03)."""
     if point.unreachable or point.identity is None:
         return UNREACHABLE
-    return ReportedStatus(ChargePointStatus.AVAILABLE if point.operative else ChargePointStatus.UNAVAILABLE)
+    return _OPERATIVE if point.operative else _INOPERATIVE
+
+
+_OPERATIVE, _INOPERATIVE = ReportedStatus(ChargePointStatus.AVAILABLE), ReportedStatus(ChargePointStatus.UNAVAILABLE)
 
 
 def report_all(point: ChargePoint, turn: Turn) -> None:

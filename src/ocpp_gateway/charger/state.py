@@ -121,6 +121,7 @@ class Connector:
     commanded_w: int | None = None
     confirmed_w: int | None = None  # what the register held when it was last written
     lowered_since_s: float | None = None  # somebody else wrote less
+    refused_w: int | None = None
     refused_until_s: float = 0.0
 
     @property

@@ -31,7 +31,7 @@ class Situation:
     """All that decides a connector's status beside its registers."""
 
     transaction: bool  # one is running
-    limit_is_zero: bool  # our limit in force, in a transaction, is 0 W
+    nothing_offered: bool  # our limit in force is 0 W, or less than any car can take
     operative: bool  # ChangeAvailability's word
     reserved: bool  # for somebody who has not come yet
     stopped_by_us: bool  # a transaction ended and the car is still there
@@ -78,11 +78,11 @@ UNAUTHORISED = ReportedStatus(S.FAULTED, E.OTHER_ERROR, "UnauthorizedCharging", 
 def derive_status(register_status: ChargePointStatus, situation: Situation) -> ChargePointStatus:
     """The connector's OCPP status for what its status register says (G-09)."""
     if situation.transaction:
-        if situation.starting and register_status in _BEFORE_CHARGING and not situation.limit_is_zero:
+        if situation.starting and register_status in _BEFORE_CHARGING and not situation.nothing_offered:
             return S.PREPARING
         derived = _INSIDE[register_status]
         # S-12: SuspendedEVSE has precedence; S-13: an offer of nothing is the EVSE's doing.
-        return S.SUSPENDED_EVSE if derived is S.SUSPENDED_EV and situation.limit_is_zero else derived
+        return S.SUSPENDED_EVSE if derived is S.SUSPENDED_EV and situation.nothing_offered else derived
     derived = _OUTSIDE[register_status]
     if derived in {S.FAULTED, S.UNAVAILABLE}:
         return derived

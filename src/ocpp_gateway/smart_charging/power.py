@@ -59,6 +59,8 @@ def phases_in_use(current_a: tuple[float | None, float | None, float | None]) ->
 
 def share(station_w: int, wanted_w: Mapping[int, int], step_w: int) -> dict[int, int]:
     """What each connector gets within the station's limit: equal shares, the unneeded passed on."""
+    if sum(wanted_w.values()) <= station_w:
+        return dict(wanted_w)
     granted: dict[int, int] = {}
     remaining_w = station_w
     for position, connector_id in enumerate(sorted(wanted_w, key=lambda connector_id: wanted_w[connector_id])):
