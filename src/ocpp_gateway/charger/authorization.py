@@ -77,6 +77,14 @@ def failed(point: ChargePoint, turn: Turn, request_id: int, failure: Failure) ->
         _decide_offline(point, connector, turn, request)
 
 
+def ask_again(point: ChargePoint, turn: Turn) -> None:
+    """The central system is back: cards shown meanwhile, to cars that still stand there, are asked for."""
+    for connector in point.connectors.values():
+        request, connector.unasked = connector.unasked, None
+        if request is not None and connector.plugged and connector.transaction is None:
+            ask(point, connector, turn, request.id_tag, profile=request.profile)
+
+
 def admit(
     point: ChargePoint,
     connector: Connector,
@@ -246,3 +254,6 @@ def _decide_offline(point: ChargePoint, connector: Connector, turn: Turn, reques
     if allowed:
         parent_id_tag = None if known is None else known.parent_id_tag
         _granted(point, connector, turn, request.id_tag, parent_id_tag=parent_id_tag, profile=request.profile)
+    elif known is None or known.at(turn.now.utc) == ACCEPTED:  # nobody said no: ask when somebody is there
+        connector.unasked = request
+        turn.alarm("id_tag_waits_for_central_system", connector_id=connector.connector_id, id_tag=request.id_tag)

@@ -199,6 +199,7 @@ def _session_up(point: ChargePoint, event: SessionUp, turn: Turn) -> None:
     restart_heartbeat(point, turn)
     meter_values.reschedule_aligned(point, turn.now)
     reporting.report_all(point, turn)
+    authorization.ask_again(point, turn)
 
 
 def _session_down(point: ChargePoint, event: SessionDown, turn: Turn) -> None:

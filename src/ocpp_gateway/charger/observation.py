@@ -143,7 +143,7 @@ def _take_presence(point: ChargePoint, connector: Connector, turn: Turn, *, sett
     if connector.transaction is None and _confirmed(connector.absent, turn):
         connector.visited = connector.preparing_expired = False
         connector.preparing_since_s = connector.unwanted_since_s = connector.evidence = None
-        connector.tags = connector.tags.car_left()
+        connector.tags, connector.unasked = connector.tags.car_left(), None
         transactions.set_closed(connector, turn, closed=False)
 
 

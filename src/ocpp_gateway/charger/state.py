@@ -70,6 +70,15 @@ class Authorization:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingAuthorize:
+    """An Authorize.req under way: for whom, and where."""
+
+    connector_id: int
+    id_tag: str
+    profile: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """What looks like the end of a transaction and must stand for a while; `since` is when it was first seen."""
 
@@ -103,6 +112,7 @@ class Connector:
     unproven: bool = False  # the transaction comes from before a gap; the charger has not shown yet that it goes on
     after_restart: bool = False
     authorization: Authorization | None = None
+    unasked: PendingAuthorize | None = None  # a card shown while the central system was away
     evidence: Evidence | None = None
     ending: Ending | None = None
     absent: Ending | None = None
@@ -136,15 +146,6 @@ class InstalledProfile:
 
     record: ProfileRecord
     profile: ChargingProfile
-
-
-@dataclass(frozen=True, slots=True)
-class PendingAuthorize:
-    """An Authorize.req under way: for whom, and where."""
-
-    connector_id: int
-    id_tag: str
-    profile: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.charger.view import view
 from ocpp_gateway.registers.vocabulary import ChargePointStatus
-from ocpp_gateway.smart_charging.profiles import ProfileRefused, Purpose, parse_profile
+from ocpp_gateway.smart_charging.profiles import MAX_PROFILES, ProfileRefused, Purpose, parse_profile
 
 VENDOR_ID = "ocpp-gateway"
 
@@ -32,7 +32,7 @@ def _remote_start(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
         answer(turn, call, REJECTED)
         return
     profile = call.payload.get("chargingProfile")
-    if profile is not None and not _governs_a_new_transaction(profile):
+    if profile is not None and not _can_govern_a_new_transaction(point, profile):
         answer(turn, call, REJECTED)
         return
     answer(turn, call, ACCEPTED)
@@ -43,13 +43,14 @@ def _remote_start(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
         authorization.admit(point, connector, turn, id_tag, profile=profile)
 
 
-def _governs_a_new_transaction(profile: dict[str, Any]) -> bool:
-    """R-17: a TxProfile that makes sense and names no transaction."""
+def _can_govern_a_new_transaction(point: ChargePoint, profile: dict[str, Any]) -> bool:
+    """R-17: a TxProfile that makes sense and names no transaction, where the beginning of one is ours to decide."""
     try:
         parsed = parse_profile(profile)
     except ProfileRefused:
         return False
-    return parsed.purpose is Purpose.TX and parsed.transaction_id is None
+    ours = point.settings.mode is AuthorizationMode.CENTRAL_SYSTEM and len(point.profiles) < MAX_PROFILES
+    return ours and parsed.purpose is Purpose.TX and parsed.transaction_id is None
 
 
 def _remote_connector(point: ChargePoint, call: CallReceived, now_s: float) -> Connector | None:
@@ -68,7 +69,9 @@ def _may_start_remotely(point: ChargePoint, connector: Connector, id_tag: str, n
     """R-12, R-13; where the charger decides, a start is ours to give only if our limit alone holds a car."""
     if point.settings.read_only or point.registration is not RegistrationStatus.ACCEPTED:  # B-07
         return False
-    if connector.transaction is not None or connector.authorization is not None or not connector.operative:
+    asked = any(request.connector_id == connector.connector_id for request in point.pending_authorize.values())
+    taken = connector.transaction is not None or connector.authorization is not None or asked
+    if taken or not connector.operative:
         return False
     if current_status(point, connector, now_s).status in _STARTS_NOTHING:
         return False

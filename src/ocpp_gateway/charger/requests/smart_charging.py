@@ -17,9 +17,7 @@ from ocpp_gateway.instant import format_utc
 from ocpp_gateway.smart_charging.composite_schedule import Limit, earliest
 from ocpp_gateway.smart_charging.power import PHASES
 from ocpp_gateway.smart_charging.profiles import (
-    MAX_PERIODS,
     MAX_PROFILES,
-    MAX_STACK_LEVEL,
     ChargingProfile,
     ProfileRefused,
     Purpose,
@@ -66,15 +64,11 @@ def _is_replaced(installed: InstalledProfile, profile: ChargingProfile, connecto
 
 
 def _fits(point: ChargePoint, profile: ChargingProfile, connector_id: int, local_id: str | None, replaced: int) -> bool:
-    """Whether a profile may be where it shall be, and there is room for it (P-01, P-03, P-04, P-06, P-07)."""
+    """Whether a profile may be where it shall be, and there is room for it (P-01, P-03, P-04, P-07)."""
     misplaced = profile.purpose is Purpose.CHARGE_POINT_MAX and connector_id != 0
     unbound = profile.purpose is Purpose.TX and local_id is None
-    too_much = (
-        profile.stack_level > MAX_STACK_LEVEL
-        or len(profile.periods) > MAX_PERIODS
-        or len(point.profiles) - replaced >= MAX_PROFILES
-    )
-    return not (misplaced or unbound or too_much)
+    no_room = len(point.profiles) - replaced >= MAX_PROFILES
+    return not (misplaced or unbound or no_room)
 
 
 def _transaction_meant(connector: Connector | None, transaction_id: int | None) -> str | None:
