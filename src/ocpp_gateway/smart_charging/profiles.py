@@ -78,7 +78,10 @@ _RECURRENCE = {"Daily": DAY_S, "Weekly": WEEK_S}
 
 
 def parse_profile(payload: Mapping[str, Any]) -> ChargingProfile:
-    """The profile a schema-valid csChargingProfiles says; ProfileRefused where it makes no sense (P-10, P-13)."""
+    """The profile a schema-valid csChargingProfiles says; ProfileRefused where it makes no sense or is too big.
+
+    P-06, P-07, P-10, P-13.
+    """
     schedule = payload["chargingSchedule"]
     periods = tuple(
         Period(period["startPeriod"], period["limit"], period.get("numberPhases", 3))
@@ -121,6 +124,8 @@ def _objections(profile: ChargingProfile) -> tuple[tuple[bool, str], ...]:
         profile.valid_from is not None and profile.valid_to is not None and profile.valid_to <= profile.valid_from
     )
     return (
+        (profile.stack_level > MAX_STACK_LEVEL, f"stackLevel must not exceed {MAX_STACK_LEVEL}"),
+        (len(starts) > MAX_PERIODS, f"more than {MAX_PERIODS} periods"),
         (not starts, "no period"),
         (bool(starts) and starts[0] != 0, "the first period must start at 0"),
         (any(later <= earlier for earlier, later in pairwise(starts)), "periods must ascend"),
