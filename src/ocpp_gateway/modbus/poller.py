@@ -28,7 +28,15 @@ from ocpp_gateway.log import logger
 from ocpp_gateway.modbus.asking import Link, patiently
 from ocpp_gateway.modbus.reading import ChargerReader, count_connectors
 from ocpp_gateway.modbus.schedule import interval_s, next_due_s, reconnect_delay_s
-from ocpp_gateway.modbus.writing import RAISE_PAUSE_S, next_write, raises, step_of, word_for, write_and_read_back
+from ocpp_gateway.modbus.writing import (
+    RAISE_PAUSE_S,
+    SupersededError,
+    next_write,
+    raises,
+    step_of,
+    word_for,
+    write_and_read_back,
+)
 from ocpp_gateway.registers.fields import Field
 from ocpp_gateway.registers.mapping import Mapping
 from ocpp_gateway.registers.register_image import RegisterImage
@@ -107,7 +115,7 @@ class Poller:
         self._takes_commands = False
         self._commanded = asyncio.Event()
         self._pending_w: dict[int, int] = {}  # by connector id; 0 is the station
-        self._confirmed_w: dict[int, int] = {}
+        self._repeatable_w: dict[int, int] = {}  # by connector: what it is assigned again after a write to the station
         self._rests_until_s: dict[int, float] = {}  # connectors that were just raised
 
     @property
@@ -192,7 +200,7 @@ class Poller:
         """End the connection, and tell so; attempts that fail after that are not told."""
         await self._link.close()
         self._takes_commands = False
-        for commands in (self._pending_w, self._confirmed_w, self._rests_until_s):
+        for commands in (self._pending_w, self._repeatable_w, self._rests_until_s):
             commands.clear()
         self._failures += 1
         self._missed_in_a_row, self._last_snapshot = 0, None
@@ -276,36 +284,50 @@ class Poller:
             value_w = self._pending_w.pop(connector_id)
             if raises(value_w, held_w.get(connector_id)):
                 self._rests_until_s[connector_id] = now_s + RAISE_PAUSE_S
-            await self._post(await self._write_limit(connector_id, value_w))
+            outcome = await self._write_limit(connector_id, value_w)
+            if outcome is not None:
+                await self._post(outcome)
 
-    async def _write_limit(self, connector_id: int, value_w: int) -> CommandConfirmed | CommandRefused:
+    async def _write_limit(self, connector_id: int, value_w: int) -> CommandConfirmed | CommandRefused | None:
+        """Carry out one command; None when a newer one for the same register came meanwhile, whose outcome counts."""
         field = self._limit_field(connector_id)
-        problem = None
         if self._read_only:
-            problem = "read-only: the gateway was told to write nothing"
-        elif field is None:
+            return self._refused(connector_id, value_w, "read-only: the gateway was told to write nothing")
+        if field is None:
             problem = f"{self._mapping.name} has no power limit register for connector {connector_id}"
-        else:
-            try:
-                word = word_for(field, value_w)
-                held = await write_and_read_back(self._link, field, word)
-            except (RegisterRefused, ValueError) as exc:
-                problem = str(exc)
-            else:
-                self._keep(field, held)
-                if connector_id == 0:
-                    self._repeat_connectors()
-                held_w = held * step_of(field)
-                if held == word:
-                    self._confirmed_w[connector_id] = value_w
-                    return CommandConfirmed(CommandKind.LIMIT, connector_id, held_w)
-                problem = f"{field.table} {field.address} reads {held_w} W after {value_w} W was written twice"
+            return self._refused(connector_id, value_w, problem)
+        superseded = partial(self._pending_w.__contains__, connector_id)
+        try:
+            word = word_for(field, value_w)
+            held = await write_and_read_back(self._link, field, word, superseded=superseded)
+        except SupersededError:
+            return None
+        except (RegisterRefused, ValueError) as exc:
+            return self._refused(connector_id, value_w, str(exc))
+        finally:
+            if connector_id == 0:  # whatever came of it, the charger may have seen a write
+                self._repeat_connectors()
+        self._keep(field, held)
+        held_w = held * step_of(field)
+        if held != word:
+            problem = f"{field.table} {field.address} reads {held_w} W after {value_w} W was written twice"
+            return self._refused(connector_id, value_w, problem)
+        self._repeatable_w[connector_id] = value_w
+        return CommandConfirmed(CommandKind.LIMIT, connector_id, held_w)
+
+    def _refused(self, connector_id: int, value_w: int, problem: str) -> CommandRefused:
+        """Tell it. What was in force before may be repeated only as far as the refused command allows."""
+        if connector_id in self._repeatable_w:
+            self._repeatable_w[connector_id] = min(value_w, self._repeatable_w[connector_id])
         self.statistics = replace(self.statistics, refused_writes=self.statistics.refused_writes + 1)
         return CommandRefused(CommandKind.LIMIT, connector_id, value_w, problem)
 
     def _repeat_connectors(self) -> None:
-        """After a write to the station each connector must be assigned its power again, closed ones first (V05)."""
-        for connector_id, value_w in sorted(self._confirmed_w.items(), key=lambda item: item[1]):
+        """After a write to the station each connector must be assigned its power again, closed ones first (V05).
+
+        Never more than was commanded last: a command that waits stays, and one that was refused has left its mark.
+        """
+        for connector_id, value_w in sorted(self._repeatable_w.items(), key=lambda item: item[1]):
             if connector_id != 0:
                 self._pending_w.setdefault(connector_id, value_w)
 

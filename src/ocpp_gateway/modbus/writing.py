@@ -5,9 +5,8 @@ Nothing else in the gateway writes a register. The allow-list is code: no mappin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from functools import partial
 
 from ocpp_gateway.modbus.asking import Link, patiently
 from ocpp_gateway.registers.codec import encode
@@ -40,19 +39,34 @@ def step_of(field: Field) -> int:
     return max(1, int(field.scale))
 
 
-async def write_and_read_back(link: Link, field: Field, word: int) -> int:
+class SupersededError(Exception):
+    """A newer value waits for the register: the one being written must not be sent again."""
+
+
+async def write_and_read_back(
+    link: Link, field: Field, word: int, *, superseded: Callable[[], bool] = lambda: False
+) -> int:
     """Write a word, once more when the register then reads differently; what the register holds in the end.
 
-    Raises ValueError for a field that may not be written, and LinkError.
+    `superseded` is asked before each write, those to a busy charger included. Raises SupersededError when it is true,
+    ValueError for a field that may not be written, and LinkError.
     """
     if not is_writable(field):
         raise ValueError(f"{field.key} is not a register that may be written")
-    held = -1
-    for _ in range(2):
-        await patiently(partial(link.write, field.address, word))
-        held = int.from_bytes(await patiently(partial(link.read, field.table, field.address, 1)), "big")
-        if held == word:
-            break
+
+    async def write() -> None:
+        if superseded():
+            raise SupersededError
+        await link.write(field.address, word)
+
+    async def read() -> int:
+        return int.from_bytes(await link.read(field.table, field.address, 1), "big")
+
+    await patiently(write)
+    held = await patiently(read)
+    if held != word:
+        await patiently(write)
+        held = await patiently(read)
     return held
 
 

@@ -238,7 +238,7 @@ async def test_an_old_charger_without_status_registers_is_still_polled(polling: 
     bank.show(257, 0b11)
     running = await polling(bank)
     await asyncio.sleep(5.5)
-    assert running.snapshots[-1].connectors[0].status is None
+    assert running.snapshots[-1].connectors[0].status is ChargePointStatus.CHARGING  # by the bits of its status word
     assert running.posted(LinkLost) == []
     start = len(bank.asked)
     await asyncio.sleep(1)
@@ -499,6 +499,127 @@ async def test_a_write_to_the_station_is_followed_by_both_connectors_closed_ones
     running.limit(0, 22_000)
     await asyncio.sleep(0.2)
     assert running.bank.writes() == [(256, 110), (272, 0), (0, 220), (272, 0), (256, 110)]
+
+
+async def test_p_54_after_a_refused_decrease_a_station_write_never_brings_the_older_limit_back(polling: Start) -> None:
+    running = await polling(poll_interval_s=60.0)
+    await asyncio.sleep(2)
+    running.limit(1, 11_000)
+    await asyncio.sleep(0.1)
+    running.bank.refusals[256] = 4
+    running.limit(1, 6_000)
+    await asyncio.sleep(0.1)
+    running.bank.refusals.clear()
+    running.limit(0, 22_000)
+    await asyncio.sleep(0.1)
+    assert running.bank.writes() == [(256, 110), (256, 60), (0, 220), (256, 60)]
+    running.limit(0, 11_000)  # and what was carried out in the end is repeated from then on
+    await asyncio.sleep(0.1)
+    assert running.bank.writes()[4:] == [(0, 110), (256, 60)]
+
+
+async def test_after_a_refused_increase_a_station_write_repeats_what_was_in_force(polling: Start) -> None:
+    running = await polling(poll_interval_s=60.0)
+    await asyncio.sleep(2)
+    running.limit(1, 0)
+    await asyncio.sleep(0.1)
+    running.bank.refusals[256] = 4
+    running.limit(1, 11_000)
+    await asyncio.sleep(0.1)
+    running.bank.refusals.clear()
+    running.limit(0, 22_000)
+    await asyncio.sleep(2)
+    assert running.bank.writes() == [(256, 0), (256, 110), (0, 220), (256, 0)]
+
+
+async def test_fault_m_12_a_decrease_that_does_not_stay_is_not_followed_by_the_older_limit(polling: Start) -> None:
+    running = await polling(poll_interval_s=60.0)
+    await asyncio.sleep(2)
+    running.limit(1, 11_000)
+    await asyncio.sleep(0.1)
+    running.bank.on_write = lambda address, _value: 110 if address == 256 else None
+    running.limit(1, 6_000)
+    await asyncio.sleep(0.1)
+    running.limit(0, 22_000)
+    await asyncio.sleep(0.1)
+    assert running.bank.writes() == [(256, 110), (256, 60), (256, 60), (0, 220), (256, 60), (256, 60)]
+
+
+async def test_a_limit_commanded_during_a_station_write_is_not_overtaken_by_the_repeat(polling: Start) -> None:
+    running = await polling(RegisterBank(answer_s=0.1), poll_interval_s=60.0)
+    await asyncio.sleep(5)
+    running.limit(1, 11_000)
+    await asyncio.sleep(1)
+    running.limit(0, 22_000)
+    await asyncio.sleep(0.05)
+    running.limit(1, 6_000)
+    await asyncio.sleep(1)
+    assert running.bank.writes() == [(256, 110), (0, 220), (256, 60)]
+
+
+@pytest.mark.parametrize("station_is", ["refused", "read back differently", "refused when read back"])
+async def test_connectors_are_assigned_again_after_any_station_write_that_may_have_arrived(
+    polling: Start, station_is: str
+) -> None:
+    running = await polling(poll_interval_s=60.0)
+    await asyncio.sleep(2)
+    running.limit(1, 11_000)
+    await asyncio.sleep(0.1)
+    match station_is:
+        case "refused":
+            running.bank.refusals[0] = 4
+        case "read back differently":
+            running.bank.on_write = lambda address, _value: 440 if address == 0 else None
+        case _:
+            running.bank.on_write = lambda address, _value: (
+                running.bank.refusals.update({0: 4}) if address == 0 else None
+            )
+    running.limit(0, 22_000)
+    await asyncio.sleep(0.1)
+    assert [type(outcome) for outcome in running.outcomes] == [CommandConfirmed, CommandRefused, CommandConfirmed]
+    assert running.bank.writes()[-1] == (256, 110)
+
+
+async def test_a_busy_charger_is_not_asked_again_for_a_limit_that_a_newer_one_replaced(polling: Start) -> None:
+    running = await polling(poll_interval_s=60.0)
+    await asyncio.sleep(2)
+    running.bank.refusals[256] = 6
+    running.limit(1, 11_000)
+    await asyncio.sleep(0.1)
+    running.limit(1, 6_000)
+    asked = len(running.bank.writes())
+    running.bank.refusals.clear()
+    await asyncio.sleep(2)
+    assert running.bank.writes()[asked:] == [(256, 60)]
+    assert running.outcomes == [CommandConfirmed(CommandKind.LIMIT, 1, 6_000)]
+
+
+async def test_a_limit_that_did_not_stay_is_not_written_again_once_a_lower_one_waits(polling: Start) -> None:
+    running = await polling(RegisterBank(answer_s=0.1), poll_interval_s=60.0)
+    await asyncio.sleep(5)
+    running.bank.on_write = lambda _address, value: 220 if value == 110 else None
+    running.limit(1, 11_000)
+    await asyncio.sleep(0.15)  # written, and being read back
+    running.limit(1, 6_000)
+    await asyncio.sleep(1)
+    assert running.bank.writes() == [(256, 110), (256, 60)]
+    assert running.outcomes == [CommandConfirmed(CommandKind.LIMIT, 1, 6_000)]
+
+
+async def test_a_new_connection_repeats_nothing_that_was_commanded_before_it(polling: Start) -> None:
+    running = await polling(poll_interval_s=1.0)
+    await asyncio.sleep(2.5)
+    running.limit(1, 11_000)
+    await asyncio.sleep(0.1)
+    running.bank.on_write = lambda _address, _value: running.bank.lose()  # in the middle of the station's write
+    running.limit(0, 22_000)
+    await asyncio.sleep(1)
+    running.bank.down, running.bank.on_write = None, lambda _address, _value: None
+    await asyncio.sleep(10)
+    assert len(running.posted(LinkUp)) == 2
+    running.limit(0, 22_000)
+    await asyncio.sleep(3)
+    assert running.bank.writes() == [(256, 110), (0, 220), (0, 220)]
 
 
 async def test_a_register_is_raised_once_a_second_and_lowered_at_once(polling: Start) -> None:
