@@ -78,17 +78,62 @@ async def test_fault_o_26_the_oldest_transaction_is_thinned_first_and_only_as_ma
 
 
 @pytest.mark.conformance("X-38")
-async def test_fault_o_26_starts_and_stops_and_what_has_no_transaction_stay_beyond_the_bound(store: Store) -> None:
+async def test_fault_o_26_starts_and_stops_stay_beyond_the_bound(store: Store) -> None:
     bills = [
         message(f"m-{number}", 0, ("StartTransaction", "StopTransaction")[number % 2], local_id=f"tx-{number // 2}")
-        for number in range(BOUND)
+        for number in range(BOUND + 20)
     ]
-    clock_aligned = samples([1] * 20, "none", message_id="none")
     await store.commit(CP, bills)
-    await store.commit(CP, [replace(record, local_id=None) for record in clock_aligned])
 
     assert await store.outbox_depth(CP) == BOUND + 20
     assert await store.outbox_thinned(CP) == 0
+
+
+def idle(minutes: Sequence[float], **changes: Any) -> list[OutboxRecord]:
+    """Meter values of no transaction: clock-aligned ones of an idle charger."""
+    return [replace(record, local_id=None) for record in samples(minutes, "idle", **changes)]
+
+
+async def test_the_oldest_values_of_no_transaction_go_before_any_of_a_transaction(store: Store) -> None:
+    running = session("tx-1", range(10))[:-1]
+    await store.commit(CP, [*running[:6], *idle(range(15)), *running[6:]])
+    assert await store.outbox_depth(CP) == 26
+    await store.commit(CP, idle(range(15, 19)))  # at the bound: a tenth of it goes
+
+    assert await store.outbox_thinned(CP) == 3
+    expected = [*running[:6], *idle(range(3, 15)), *running[6:], *idle(range(15, 19))]
+    assert await drained(store) == [record.message_id for record in expected]
+
+
+async def test_values_of_a_transaction_go_when_those_of_none_are_not_enough(store: Store) -> None:
+    await store.commit(CP, [*session("tx-1", range(26)), *idle([26])])
+    assert await store.outbox_thinned(CP) == 0
+    await store.commit(CP, idle([27]))
+
+    assert await drained(store) == ["tx-1 start", "tx-1@0", "tx-1@15", "tx-1@25", "tx-1 stop"]
+    assert await store.outbox_thinned(CP) == 25
+
+
+async def test_years_offline_with_nothing_but_values_of_no_transaction_stay_within_the_bound(store: Store) -> None:
+    deepest = 0
+    for minute in range(500):
+        await store.commit(CP, idle([minute]))
+        deepest = max(deepest, await store.outbox_depth(CP))
+
+    assert deepest < BOUND
+    left = await drained(store)
+    assert left[0] == "idle@0"  # the head, which may be in delivery
+    assert left[1:] == [f"idle@{minute}" for minute in range(501 - len(left), 500)]
+
+
+async def test_a_value_of_no_transaction_that_is_or_was_in_delivery_stays(store: Store) -> None:
+    await store.commit(CP, idle(range(29)))
+    head = await store.outbox_head(CP)
+    await store.outbox_attempted(CP, 3, message_id="again", transmissions=1, last_error=None)
+    await store.commit(CP, idle([29]))
+
+    assert await store.outbox_head(CP) == head
+    assert (await drained(store))[:4] == ["idle@0", "again", "idle@5", "idle@6"]
 
 
 async def test_what_was_transmitted_once_stays(store: Store) -> None:

@@ -1,8 +1,9 @@
 """Keeps a queue within its bound: the meter values of a long time offline thin out, and the bills stay whole.
 
-A queue that has reached its bound loses queued MeterValues of transactions, the oldest transaction first, down to
-the first, the last and one per quarter of an hour; then nothing more, and it may grow. StartTransaction and
-StopTransaction always stay, and so does all that was ever transmitted. Source: faults 4.4, O-26.
+A queue that has reached its bound loses first the oldest MeterValues that belong to no transaction, since nothing is
+billed by them. Then those of transactions, the oldest transaction first, down to the first, the last and one per
+quarter of an hour; then nothing more, and it may grow. StartTransaction and StopTransaction always stay, and so does
+all that was ever transmitted. Source: faults 4.4, O-26.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, select, update
 
 from ocpp_gateway.charger.records import OutboxRecord, Record
 from ocpp_gateway.instant import parse_utc
@@ -89,20 +90,27 @@ class QueueBound:
 
 
 _row = schema.outbox.c
-_queued_samples = (
+_queue = (
+    _row.charge_point == bindparam("charge_point"),
     _row.central_system == bindparam("central_system"),
     _row.state == OutboxState.QUEUED,
-    _row.action == "MeterValues",
+)
+_head = select(func.min(_row.seq)).where(*_queue).scalar_subquery()
+UNBILLED_QUERY = (  # without the head, which its delivery may have in hand
+    select(_row.seq)
+    .where(*_queue, _row.action == "MeterValues", _row.local_id.is_(None), _row.transmissions == 0, _row.seq > _head)
+    .order_by(_row.seq)
+    .limit(bindparam("wanted", type_=Integer))
 )
 _transactions = (
     select(_row.local_id)
-    .where(_row.charge_point == bindparam("charge_point"), *_queued_samples, _row.local_id.is_not(None))
+    .where(*_queue, _row.action == "MeterValues", _row.local_id.is_not(None))
     .group_by(_row.local_id)
     .order_by(func.min(_row.seq))
 )
 SAMPLES_QUERY = (  # without the charge point: it is the transaction's, and would lure SQLite to the index of the queue
     select(_row.seq, _row.created_at, _row.transmissions)
-    .where(*_queued_samples, _row.local_id == bindparam("local_id"))
+    .where(*_queue[1:], _row.action == "MeterValues", _row.local_id == bindparam("local_id"))
     .order_by(_row.seq)
 )
 _count = (
@@ -125,8 +133,11 @@ def delete_messages(connection: Connection, seqs: Iterable[int]) -> None:
 def _thin(connection: Connection, charge_point: str, central_system: str, *, wanted: int) -> int:
     """How many messages it has taken out of the queue: as many as wanted, or all that the rule allows."""
     queue = {"charge_point": charge_point, "central_system": central_system}
-    thinned = 0
-    for local_id in connection.execute(_transactions, queue).scalars().all():
+    unbilled = connection.execute(UNBILLED_QUERY, queue | {"wanted": wanted}).scalars().all()
+    delete_messages(connection, unbilled)
+    thinned = len(unbilled)
+    transactions = connection.execute(_transactions, queue).scalars().all() if thinned < wanted else ()
+    for local_id in transactions:
         samples = {"central_system": central_system, "local_id": local_id}
         dropped = superfluous(connection.execute(SAMPLES_QUERY, samples).all())
         delete_messages(connection, dropped)

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from ocpp_gateway.charger.records import MeterRecord, OutboxRecord
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.store import database
-from ocpp_gateway.store.thinning import SAMPLES_QUERY, WINDOW_S, QueueBound, superfluous
+from ocpp_gateway.store.thinning import SAMPLES_QUERY, UNBILLED_QUERY, WINDOW_S, QueueBound, superfluous
 from ocpp_gateway.store.write import ensure_charge_point, write
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -163,3 +163,14 @@ def test_the_samples_of_a_transaction_are_found_by_its_id(connection: Connection
     with connection.begin():
         steps = [step.detail for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").all()]
     assert any("ix_outbox_local_id_action" in step for step in steps), steps
+
+
+def test_what_no_transaction_needs_is_found_in_the_order_of_the_queue(connection: Connection) -> None:
+    asked = UNBILLED_QUERY.params(charge_point="SITE-1", central_system="main", wanted=10)
+    compiled = asked.compile(connection, compile_kwargs={"literal_binds": True})
+    with connection.begin():
+        steps = [step.detail for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").all()]
+    searched = [step for step in steps if step.startswith("SEARCH")]
+    assert all("ix_outbox_charge_point_central_system_state_seq" in step for step in searched), steps
+    assert len(searched) == 2
+    assert not any("TEMP B-TREE" in step for step in steps), steps
