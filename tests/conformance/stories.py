@@ -32,6 +32,7 @@ async def a_station(
     mode: str = "central_system",
     policy: Policy | None = None,
     options: ChargerOptions | None = None,
+    started: bool = True,
     **config: Any,
 ) -> AsyncIterator[World]:
     """A station with two connectors, twenty seconds after midnight: booted, and past the doubts of a first connection.
@@ -39,7 +40,7 @@ async def a_station(
     Nobody has broken a rule by the end.
     """
     config = {"authorization": {"mode": mode}} | config
-    async with a_world(folder, policy=policy, options=options, websocket=True, **config) as world:
+    async with a_world(folder, policy=policy, options=options, websocket=True, started=started, **config) as world:
         await world.seconds(20)
         yield world
         assert world.central.violations == []

@@ -73,7 +73,7 @@ async def test_x_27_what_is_too_much_is_left_out_between_begin_and_end(tmp_path:
         (key,) = (await ask(world, "GetConfiguration", key=["StopTransactionMaxMeterValues"]))["configurationKey"]
         assert key["readonly"] is True
         await configure(world, StopTxnSampledData=f"{ENERGY},{POWER},Voltage", MeterValueSampleInterval=1)
-        data = await _data_of_a_session(world, 150)
+        data = await _data_of_a_session(world, 120)
         assert data is not None
         contexts = _contexts(data)
         assert 50 < len(data) <= int(key["value"])

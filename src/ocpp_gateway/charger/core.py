@@ -78,6 +78,7 @@ class ChargerCore:
         self.point = connectors.restored(settings, stored, from_file)
         self.point.boot_by_s = started_at.monotonic_s + BOOT_WITHOUT_CHARGER_AFTER_S
         self.point.unreachable_at_s = started_at.monotonic_s + settings.unreachable_after_s
+        meter_values.reschedule_aligned(self.point, started_at)
 
     def handle(self, event: Event, now: Instant) -> list[Effect]:
         """What is to be done about an event, in order."""
@@ -208,6 +209,7 @@ def _session_down(point: ChargePoint, event: SessionDown, turn: Turn) -> None:
 
 def _clock_set(point: ChargePoint, event: ClockSet, turn: Turn) -> None:
     turn.persist(StampsResolved(event.boot_id, event.utc_at_zero))
+    meter_values.reschedule_aligned(point, turn.now)
     zero = parse_utc(event.utc_at_zero)
     for connector in point.connectors.values():
         transaction = connector.transaction

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ocpp_gateway.charger.measurands import Reading, sampled_values, station_values
@@ -79,7 +79,7 @@ def reschedule_aligned(point: ChargePoint, now: Instant) -> None:
     if interval_s == 0 or now.utc is None:
         point.next_aligned_s = None
         return
-    into_day_s = (now.utc - now.utc.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
+    into_day_s = _into_day_s(now.utc)
     wait_s = min(interval_s - into_day_s % interval_s, DAY_S - into_day_s)
     if wait_s < CLOCK_ERROR_S:  # this boundary was just served
         wait_s += interval_s
@@ -91,7 +91,12 @@ def send_aligned(point: ChargePoint, turn: Turn) -> None:
     due_s = point.next_aligned_s
     if due_s is None or turn.now_s < due_s:
         return
-    stamp = _to_the_second(turn.now.plus(due_s - turn.now_s)).stamp()
+    boundary = _to_the_second(turn.now.plus(due_s - turn.now_s))
+    interval_s = point.configuration.integer("ClockAlignedDataInterval")
+    if boundary.utc is None or _into_day_s(boundary.utc) % interval_s:  # the clock was set since this was reckoned
+        reschedule_aligned(point, turn.now)
+        return
+    stamp = boundary.stamp()
     measurands, kept = (point.configuration.text(key) for key in ("MeterValuesAlignedData", "StopTxnAlignedData"))
     station = station_meter_values(point, measurands, "Sample.Clock", stamp)
     if station is not None and not point.unreachable and _fresh(point.last_snapshot_at, turn):
@@ -108,6 +113,10 @@ def send_aligned(point: ChargePoint, turn: Turn) -> None:
 def _fresh(seen_at: Instant | None, turn: Turn) -> bool:
     """M-23: what nobody has read lately is skipped, not repeated."""
     return seen_at is not None and turn.now_s - seen_at.monotonic_s <= STALE_AFTER_S
+
+
+def _into_day_s(utc: datetime) -> float:
+    return (utc - utc.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
 
 
 def _to_the_second(moment: Instant) -> Instant:
