@@ -74,6 +74,7 @@ class ChargerReader:
         plan = plan_reads(fields, max_count=transport.max_read_count, max_gap=transport.max_gap)
         self._plan = {poll: tuple(block for block in plan if block.poll is poll) for poll in PollClass}
         self._confirming: dict[int, int] = {}  # rounds in which the tag of a connector is read once more
+        self._tagless = set(range(1, number_of_connectors + 1))  # connectors whose tag register names nobody
         self._slow: deque[Block] = deque()
 
     def plan(self, poll: PollClass) -> tuple[Block, ...]:
@@ -99,7 +100,7 @@ class ChargerReader:
         if Outcome.CHANGED in outcomes or not before:
             connectors = self.image.snapshot(self._now()).connectors
             self.statuses = {connector.connector_id: connector.status for connector in connectors}
-        due = tags_to_read(self.statuses, before, self._confirming.keys())
+        due = tags_to_read(self.statuses, before, self._confirming.keys(), self._tagless)
         self._confirming = {c: rounds - 1 for c, rounds in self._confirming.items() if rounds > 1}
         for connector_id in due:
             if self.statuses[connector_id] != before.get(connector_id):
@@ -152,6 +153,8 @@ class ChargerReader:
         connector_id = block.fields[0].connector_id
         if await self._read(block) is not Outcome.SAME and connector_id is not None:
             self._confirming[connector_id] = CONFIRMING_ROUNDS
+            connectors = self.image.snapshot(self._now()).connectors
+            self._tagless = {c.connector_id for c in connectors if c.tag is None or c.tag.id_tag is None}
 
     async def _read_or_raise(self, block: Block) -> Outcome:
         loop = asyncio.get_running_loop()

@@ -11,6 +11,15 @@ from ocpp_gateway.registers.vocabulary import ChargePointStatus
 RECONNECT_MINIMUM_S = 1.0
 RECONNECT_MAXIMUM_S = 60.0
 
+WAITING_FOR_A_CARD = frozenset(
+    {ChargePointStatus.PREPARING, ChargePointStatus.SUSPENDED_EVSE, ChargePointStatus.FINISHING}
+)
+"""A car is plugged and gets nothing. A charger that was given a limit of 0 W says SuspendedEVSE, not Preparing, while
+everybody waits for a card; after Finishing the next card may begin anew."""
+
+CHARGING = frozenset({ChargePointStatus.CHARGING, ChargePointStatus.SUSPENDED_EV})
+"""A car is plugged and has been let in; a tag that is known by then stays."""
+
 Statuses = Mapping[int, ChargePointStatus | None]
 """Each connector's status as last read, by connector id; None when it was not read, or is not in the mapping."""
 
@@ -47,15 +56,20 @@ def interval_s(
     return min(wanted_s, fallback_interval_s / 2) if fallback_interval_s else wanted_s
 
 
-def tags_to_read(statuses: Statuses, before: Statuses, confirming: AbstractSet[int]) -> list[int]:
-    """The connectors whose tag may be news now: preparing, of another status than before (or none), or `confirming`.
+def tags_to_read(
+    statuses: Statuses, before: Statuses, confirming: AbstractSet[int], tagless: AbstractSet[int]
+) -> list[int]:
+    """The connectors whose tag may be news now, one request each.
 
+    Those that wait for a card, whatever their register holds: it may be the last customer's. Those that charge and
+    are `tagless`, their register naming nobody. Those of another status than before (or of none), or `confirming`.
     The tags of all others are read with the slow registers: a tag may be presented before the car is plugged.
     """
     return [
         connector_id
         for connector_id, status in statuses.items()
-        if status is ChargePointStatus.PREPARING
+        if status in WAITING_FOR_A_CARD
+        or (status in CHARGING and connector_id in tagless)
         or connector_id in confirming
         or connector_id not in before
         or status != before[connector_id]

@@ -33,7 +33,10 @@ def _plans(mapping: Mapping) -> Iterator[str]:
         PollClass.FAST: "every cycle",
         PollClass.SLOW: f"every {transport.slow_interval_s:g} s",
         PollClass.ONCE: "once per connection",
-        PollClass.ON_CHANGE: "when a status changed, and every cycle while a connector is preparing without a tag",
+        PollClass.ON_CHANGE: (
+            f"every {transport.slow_interval_s:g} s; every cycle for a connector that is Preparing, SuspendedEVSE or\n"
+            "    Finishing, that charges and shows no tag, or whose status or tag changed within the last two cycles"
+        ),
     }
     yield ""
     gap = f"across at most {transport.max_gap} undefined" if transport.max_gap else "never across an undefined address"

@@ -53,7 +53,7 @@ class PollClass(StrEnum):
     FAST = "fast"  # every cycle
     SLOW = "slow"  # every slow interval
     ONCE = "once"  # once per connection
-    ON_CHANGE = "on_change"  # when a status changed, and every cycle while a connector is preparing without a tag
+    ON_CHANGE = "on_change"  # a tag: every cycle while one is waited for or has changed, else every slow interval
 
 
 class Confidence(StrEnum):

@@ -24,7 +24,7 @@ from unit.modbus.register_bank import LIMIT, MAPPING, STATUS, TAG, RegisterBank
 
 pytestmark = pytest.mark.looptime
 
-AVAILABLE, PREPARING, CHARGING = 0, 1, 2
+AVAILABLE, PREPARING, CHARGING, SUSPENDED_EVSE = 0, 1, 2, 3
 TAG_READS = [(TAG[1], 10), (TAG[2], 10)]
 ROUND = [(257, 8), (267, 5), (273, 8), (283, 5)]  # acceptance 6: four requests for a DUO
 
@@ -89,6 +89,22 @@ async def test_acceptance_6_each_preparing_connector_takes_one_request_more(poll
     start = len(running.bank.asked)
     await asyncio.sleep(1)
     assert running.bank.reads_since(start) == ROUND + TAG_READS
+
+
+async def test_acceptance_6_a_connector_that_charges_with_a_tag_takes_no_request_more(polling: Start) -> None:
+    running = await polling()
+    for connector_id in (1, 2):
+        running.bank.show(STATUS[connector_id], CHARGING)
+        running.bank.show_tag(connector_id, "04A1B2C3")
+    await asyncio.sleep(5.5)
+    start = len(running.bank.asked)
+    await asyncio.sleep(3)
+    assert running.bank.reads_since(start) == ROUND * 3
+    running.bank.show_tag(1, "")  # found among the slow registers, and then watched for the next one
+    await asyncio.sleep(16)
+    start = len(running.bank.asked)
+    await asyncio.sleep(1)
+    assert running.bank.reads_since(start) == [*ROUND, (TAG[1], 10)]
 
 
 async def test_acceptance_6_only_mapped_addresses_are_read_and_none_is_refused_after_the_start(polling: Start) -> None:
@@ -186,12 +202,11 @@ async def test_a_tag_is_in_the_snapshot_of_the_status_that_it_came_with(polling:
     assert first.tag.read_s < second.tag.read_s
 
 
-async def test_a_tag_that_replaces_a_standing_one_while_preparing_is_read_twice_within_two_rounds(
-    polling: Start,
-) -> None:
+@pytest.mark.parametrize("waiting", [PREPARING, SUSPENDED_EVSE])
+async def test_a_tag_that_replaces_a_standing_one_is_read_twice_within_two_rounds(polling: Start, waiting: int) -> None:
     running = await polling()
     running.bank.show_tag(1, "OLD")
-    running.bank.show(STATUS[1], PREPARING)
+    running.bank.show(STATUS[1], waiting)
     await asyncio.sleep(5.5)
     running.bank.show_tag(1, "NEW")
     await asyncio.sleep(2)
@@ -236,6 +251,7 @@ async def test_an_old_charger_without_status_registers_is_still_polled(polling: 
     for address in (*range(267, 272), *range(283, 288)):
         del bank.registers[Table.INPUT, address]
     bank.show(257, 0b11)
+    bank.show_tag(1, "04A1B2C3")
     running = await polling(bank)
     await asyncio.sleep(5.5)
     assert running.snapshots[-1].connectors[0].status is ChargePointStatus.CHARGING  # by the bits of its status word

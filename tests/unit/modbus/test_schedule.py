@@ -72,7 +72,6 @@ def test_the_interval_follows_the_statuses(
     [
         pytest.param({}, {1: S.AVAILABLE, 2: None}, set(), [1, 2], id="at connect all"),
         pytest.param({1: S.AVAILABLE}, {1: S.AVAILABLE}, set(), [], id="idle"),
-        pytest.param({1: S.PREPARING}, {1: S.PREPARING}, set(), [1], id="preparing: each time"),
         pytest.param({1: S.AVAILABLE, 2: S.CHARGING}, {1: S.CHARGING, 2: S.CHARGING}, set(), [1], id="changed"),
         pytest.param({1: S.CHARGING, 2: S.CHARGING}, {1: S.CHARGING, 2: S.CHARGING}, {2}, [2], id="to be confirmed"),
     ],
@@ -80,4 +79,26 @@ def test_the_interval_follows_the_statuses(
 def test_tags_are_read_when_they_may_be_news(
     before: dict[int, S | None], statuses: dict[int, S | None], again: set[int], due: list[int]
 ) -> None:
-    assert tags_to_read(statuses, before, again) == due
+    assert tags_to_read(statuses, before, again, tagless=set()) == due
+
+
+@pytest.mark.parametrize(
+    ("status", "when_it_names_nobody", "when_it_names_somebody"),
+    [
+        (S.AVAILABLE, False, False),
+        (S.PREPARING, True, True),
+        (S.SUSPENDED_EVSE, True, True),  # what a charger says behind our own 0 W while a card is waited for
+        (S.FINISHING, True, True),
+        (S.CHARGING, True, False),
+        (S.SUSPENDED_EV, True, False),
+        (S.UNAVAILABLE, False, False),
+        (S.FAULTED, False, False),
+        (None, False, False),
+    ],
+)
+def test_the_tag_of_a_plugged_connector_is_read_each_round_while_a_card_is_waited_for(
+    status: S | None, when_it_names_nobody: bool, when_it_names_somebody: bool
+) -> None:
+    steady = {1: status}
+    assert bool(tags_to_read(steady, steady, set(), tagless={1})) is when_it_names_nobody
+    assert bool(tags_to_read(steady, steady, set(), tagless=set())) is when_it_names_somebody

@@ -25,6 +25,14 @@ def test_the_plan_of_a_solo_and_of_a_duo_is_told_with_the_requests_a_cycle() -> 
     assert "    FC4  4122 × 1    derating  (optional)" in duo
 
 
+def test_it_is_told_exactly_when_tags_are_read() -> None:
+    told = " ".join(TEXT.split())
+    assert (
+        "on_change: 2 requests, every 15 s; every cycle for a connector that is Preparing, SuspendedEVSE or Finishing, "
+        "that charges and shows no tag, or whose status or tag changed within the last two cycles" in told
+    )
+
+
 def test_every_register_is_told_with_its_confidence() -> None:
     rows = [line.split() for line in lines_between("Registers\n", "\nNotes")]
     by_key = {row[2]: row for row in rows}
