@@ -201,18 +201,20 @@ class Gateway:
         self._places[identity] = Place(runtime, poller, session)
         await runtime.run(Sides(poller, session, outbox, uploads))
 
-    def _support_bundle(self, charger: Charger, transfer: StartTransfer) -> bytes:
-        """What GetDiagnostics uploads."""
+    async def _support_bundle(self, charger: Charger, transfer: StartTransfer) -> bytes:
+        """What GetDiagnostics uploads: seen here and now, and packed beside the loop."""
         now, place = self._clock.now(), self._places[charger.identity]
         evidence = Evidence(
             charge_point=charger.identity,
             settings=support_bundle.shown_settings(self._settings, charger),
             view=place.view(now),
             configuration_keys=place.runtime.core.point.configuration.report([])["configurationKey"],
-            frames=self._frames[charger.identity],
+            frames=self._frames[charger.identity].frames(),
             log_lines=recent_lines.of(charger.identity),
         )
-        return support_bundle.build(evidence, now, start=transfer.start_time, stop=transfer.stop_time)
+        return await asyncio.to_thread(
+            support_bundle.build, evidence, now, start=transfer.start_time, stop=transfer.stop_time
+        )
 
 
 def endpoint(identity: str, central: CentralSystem) -> Endpoint:

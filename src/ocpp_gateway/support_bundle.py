@@ -29,12 +29,16 @@ MAX_CHARACTERS = 1_000_000
 """A charge point's frames take no more memory than this; with the log lines, a bundle stays below 20 MB unpacked."""
 
 
+Frame = tuple[float, str, str]
+"""Its monotonic time in s, its direction, and its text as it is on the wire."""
+
+
 class FrameLog:
     """The last frames between one charge point and its central system. `on_frame` is cheap: it only keeps them."""
 
     def __init__(self, now: Callable[[], Instant]) -> None:
         self._now = now
-        self._frames: deque[tuple[float, str, str]] = deque()
+        self._frames: deque[Frame] = deque()
         self._characters = 0
 
     def on_frame(self, direction: str, text: str) -> None:
@@ -47,14 +51,9 @@ class FrameLog:
             *_, dropped = self._frames.popleft()
             self._characters -= len(dropped)
 
-    def lines(self, start: str | None, stop: str | None) -> list[str]:
-        """A JSON line for each frame between the two times (ISO 8601, None for no bound), without secrets."""
-        now, between = self._now(), _between(start, stop)
-        return [
-            json.dumps({"at": _stamp(at_s, now), "direction": direction, "frame": shown_frame(text)})
-            for at_s, direction, text in self._frames
-            if between(_utc(at_s, now))
-        ]
+    def frames(self) -> list[Frame]:
+        """Those that are kept, oldest first, with whatever secrets they hold."""
+        return list(self._frames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,15 @@ class Evidence:
     settings: dict[str, Any]  # from `shown_settings`
     view: dict[str, Any]
     configuration_keys: Sequence[dict[str, Any]]  # as GetConfiguration answers
-    frames: FrameLog
+    frames: Sequence[Frame]
     log_lines: Sequence[tuple[float, str]]  # from `log.recent_lines`: redacted JSON, with its monotonic time in s
 
 
 def build(evidence: Evidence, now: Instant, *, start: str | None = None, stop: str | None = None) -> bytes:
-    """The zip. `start` and `stop` (ISO 8601) bound its frames and log lines; of what has no known time all is in."""
+    """The zip. `start` and `stop` (ISO 8601) bound its frames and log lines; of what has no known time all is in.
+
+    Takes up to half a second, most of it for looking for secrets: a work for a thread.
+    """
     between = _between(start, stop)
     about = {
         "charge_point": evidence.charge_point,
@@ -87,7 +89,11 @@ def build(evidence: Evidence, now: Instant, *, start: str | None = None, stop: s
             "settings.json": _pretty(evidence.settings),
             "charge_point.json": _pretty(without_secrets(evidence.view)),
             "configuration_keys.json": _pretty(without_secrets(list(evidence.configuration_keys))),
-            "frames.jsonl": _joined(evidence.frames.lines(start, stop)),
+            "frames.jsonl": _joined(
+                json.dumps({"at": _stamp(at_s, now), "direction": direction, "frame": shown_frame(text)})
+                for at_s, direction, text in evidence.frames
+                if between(_utc(at_s, now))
+            ),
             "log.jsonl": _joined(line for at_s, line in evidence.log_lines if between(_utc(at_s, now))),
         },
         now,

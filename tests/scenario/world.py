@@ -21,6 +21,7 @@ from ocpp_gateway.central.policy import Policy
 from ocpp_gateway.central.server import CentralServer
 from ocpp_gateway.central.system import CentralSystem
 from ocpp_gateway.charger.core import ChargerCore
+from ocpp_gateway.charger.events import StartTransfer
 from ocpp_gateway.charger.requests import ACTIONS
 from ocpp_gateway.charger.state import Connector
 from ocpp_gateway.clock import Clock
@@ -171,10 +172,14 @@ class World:
                 jitter=lambda: 0.5,
             )
             outbox = Outbox(charge_point=IDENTITY, store=store, session=session, deliver=runtime.deliver, timing=timing)
-            uploads = Uploads(charge_point=IDENTITY, post=runtime.post, make_bundle=lambda _: b"", send=self.upload)
+            uploads = Uploads(charge_point=IDENTITY, post=runtime.post, make_bundle=self.bundle, send=self.upload)
             await runtime.run(Sides(poller, session, outbox, uploads))
         finally:
             await store.close()
+
+    async def bundle(self, transfer: StartTransfer) -> bytes:
+        """What would be uploaded."""
+        return transfer.file_name.encode()
 
     async def upload(self, destination: Destination, file_name: str, content: bytes, /) -> None:
         """Keeps an uploaded file's address."""

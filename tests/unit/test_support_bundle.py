@@ -20,6 +20,7 @@ from ocpp_gateway.support_bundle import (
     MAX_FRAME_CHARACTERS,
     MAX_FRAMES,
     Evidence,
+    Frame,
     FrameLog,
     build,
     shown_frame,
@@ -63,13 +64,13 @@ class Hand:
         return Instant(utc, "boot", self.now_s)
 
 
-def frame_log(*frames: tuple[float, Any], hand: Hand | None = None) -> FrameLog:
+def kept(*frames: tuple[float, Any], hand: Hand | None = None) -> list[Frame]:
     hand = hand or Hand()
     frames_log = FrameLog(hand.now)
     for at_s, frame in frames:
         hand.now_s = at_s
         frames_log.on_frame("received", frame if isinstance(frame, str) else json.dumps(frame))
-    return frames_log
+    return frames_log.frames()
 
 
 def evidence(**changes: Any) -> Evidence:
@@ -78,7 +79,7 @@ def evidence(**changes: Any) -> Evidence:
         "settings": shown_settings(SETTINGS, SETTINGS.chargers[0]),
         "view": {"status": "Available"},
         "configuration_keys": [],
-        "frames": frame_log(),
+        "frames": [],
         "log_lines": [],
     }
     return Evidence(**(usual | changes))
@@ -164,7 +165,7 @@ def test_fault_w_11_no_canary_in_a_whole_bundle() -> None:
             evidence(
                 view={"connectors": [{"transaction": {"id_tag": TAG}}], "last_problem": f"https://u:{CANARY}@h/"},
                 configuration_keys=[{"key": "AuthorizationKey", "readonly": False, "value": CANARY}],
-                frames=frame_log(*((float(n), frame) for n, frame in enumerate(SECRET_FRAMES))),
+                frames=kept(*((float(n), frame) for n, frame in enumerate(SECRET_FRAMES))),
                 log_lines=log.recent_lines.of("SITE-1"),
             ),
             Hand().now(),
@@ -195,7 +196,7 @@ def test_a_bundle_holds_versions_settings_state_keys_frames_and_log() -> None:
         build(
             evidence(
                 configuration_keys=[{"key": "HeartbeatInterval", "readonly": False, "value": "300"}],
-                frames=frame_log((0, [2, "1", "Heartbeat", {}])),
+                frames=kept((0, [2, "1", "Heartbeat", {}])),
                 log_lines=[(0.0, '{"event":"session_up"}')],
             ),
             Hand().now(),
@@ -235,7 +236,7 @@ def test_r_47_start_and_stop_bound_frames_and_log_lines(
     start: str | None, stop: str | None, seconds: list[int]
 ) -> None:
     hand = Hand()
-    frames = frame_log(*((at_s, [3, str(at_s), {}]) for at_s in (0, 10, 20)), hand=hand)
+    frames = kept(*((at_s, [3, str(at_s), {}]) for at_s in (0, 10, 20)), hand=hand)
     lines = [(float(at_s), json.dumps({"event": at_s})) for at_s in (0, 10, 20)]
     bundle = unpacked(build(evidence(frames=frames, log_lines=lines), hand.now(), start=start, stop=stop))
     assert [int(json.loads(line)["frame"][1]) for line in bundle["frames.jsonl"].splitlines()] == seconds
@@ -244,29 +245,32 @@ def test_r_47_start_and_stop_bound_frames_and_log_lines(
 
 def test_a_frame_from_before_the_time_was_known_gets_its_time_afterwards() -> None:
     hand = Hand(utc=None)
-    frames = frame_log((5, [3, "1", {}]), hand=hand)
-    (line,) = frames.lines("2026-11-22T09:00:00Z", None)
-    assert json.loads(line)["at"] == "5.000 s"
+    frames = kept((5, [3, "1", {}]), hand=hand)
+
+    def told(start: str | None) -> list[str]:
+        bundle = unpacked(build(evidence(frames=frames), hand.now(), start=start))
+        return [json.loads(line)["at"] for line in bundle["frames.jsonl"].splitlines()]
+
+    assert told("2026-11-22T09:00:00Z") == ["5.000 s"]
     hand.utc_at_zero, hand.now_s = NINE, 100
-    (line,) = frames.lines(None, None)
-    assert json.loads(line)["at"] == "2026-11-22T09:00:05.000Z"
-    assert frames.lines("2026-11-22T09:00:06Z", None) == []
+    assert told(None) == ["2026-11-22T09:00:05.000Z"]
+    assert told("2026-11-22T09:00:06Z") == []
 
 
 # ---------------------------------------------------------------- bounds
 
 
 def test_frames_take_no_more_memory_than_their_bound_and_the_last_ones_stay() -> None:
-    frames = frame_log(*((0, json.dumps([3, str(n), {}])) for n in range(MAX_FRAMES + 5)))
-    assert next(json.loads(line)["frame"][1] for line in frames.lines(None, None)) == "5"
+    frames = kept(*((0, json.dumps([3, str(n), {}])) for n in range(MAX_FRAMES + 5)))
+    assert (len(frames), frames[0][2]) == (MAX_FRAMES, '[3, "5", {}]')
     big = json.dumps([3, "big", {"x": "y" * (MAX_FRAME_CHARACTERS - 100)}])
-    frames = frame_log(*((0, big) for _ in range(200)))
-    assert 0 < len(frames.lines(None, None)) <= MAX_CHARACTERS // len(big)
+    frames = kept(*((0, big) for _ in range(200)))
+    assert len(frames) == MAX_CHARACTERS // len(big)
 
 
 def test_of_a_very_long_frame_its_size_is_kept() -> None:
-    (line,) = frame_log((0, "x" * (MAX_FRAME_CHARACTERS + 1))).lines(None, None)
-    assert json.loads(line)["frame"] == f"[{MAX_FRAME_CHARACTERS + 1} characters]"
+    ((_, _, text),) = kept((0, "x" * (MAX_FRAME_CHARACTERS + 1)))
+    assert shown_frame(text) == f"[{MAX_FRAME_CHARACTERS + 1} characters]"
 
 
 @pytest.mark.usefixtures("logging_restored")
@@ -277,7 +281,7 @@ def test_a_bundle_of_all_that_can_be_kept_is_below_20_mb_even_if_nothing_can_be_
     for _ in range(log.MAX_RECENT_LINES + 1):
         said.info("noise", text=noise.randbytes(log.MAX_RECENT_LINE // 2 - 100).hex())
     text = json.dumps([3, "1", {"x": noise.randbytes(MAX_FRAME_CHARACTERS // 2 - 50).hex()}])
-    frames = frame_log(*((0, text) for _ in range(100)))
+    frames = kept(*((0, text) for _ in range(100)))
     bundle = build(evidence(frames=frames, log_lines=log.recent_lines.of("SITE-1")), Hand().now())
     assert sum(map(len, unpacked(bundle).values())) < 20_000_000
     assert len(bundle) < 20_000_000

@@ -31,7 +31,7 @@ class Uploads:
     """
 
     def __init__(
-        self, *, charge_point: str, post: Post, make_bundle: Callable[[StartTransfer], bytes], send: Send
+        self, *, charge_point: str, post: Post, make_bundle: Callable[[StartTransfer], Awaitable[bytes]], send: Send
     ) -> None:
         self._post = post
         self._make_bundle = make_bundle
@@ -49,7 +49,7 @@ class Uploads:
             await self._upload(await self._asked.get())
 
     async def _upload(self, transfer: StartTransfer) -> None:
-        content = self._make_bundle(transfer)
+        content = await self._make_bundle(transfer)
         for tries_left in range(transfer.retries, -1, -1):  # E 3.50: `retries` further ones follow the first
             await self._post(TransferChanged("Uploading", last=False))
             if await self._try(transfer, content, tries_left):

@@ -407,10 +407,13 @@ async def run_upload(location: str, *, retries: int = 0) -> list[tuple[str, bool
         if event.last:
             last.set()
 
+    async def bundle(_: StartTransfer) -> bytes:
+        return CONTENT
+
     uploads = Uploads(
         charge_point="SITE-1",
         post=post,
-        make_bundle=lambda _: CONTENT,
+        make_bundle=bundle,
         send=partial(upload, ca_file=None, central_host=HERE),
     )
     running = asyncio.create_task(uploads.run())

@@ -74,7 +74,7 @@ class Bench:
         if event.last:
             self._last.set()
 
-    def _bundle(self, _: StartTransfer) -> bytes:
+    async def _bundle(self, _: StartTransfer) -> bytes:
         self.bundles += 1
         return b"zip"
 
