@@ -20,6 +20,7 @@ from conformance.stories import (
     frames,
     limit_w,
     local_list,
+    moment,
     offline,
     online,
     statuses,
@@ -203,14 +204,17 @@ async def test_a_14_offline_a_known_card_starts_if_the_key_allows(tmp_path: Path
             await local_list(world, 1, {ALICE: YES})
         else:
             await _comes_and_goes(world, ALICE)
-        before = len(_started(world))
+        before, asked = len(_started(world)), len(told(world, "Authorize"))
         await offline(world)
         world.plug_in(1, ALICE)
         await world.seconds(40)
         assert limit_w(world) == (FULL_W if allowed else 0)
+        back_at = world.now
         await online(world)
-        assert _started(world)[before:] == ([ALICE] if allowed else [])
-        assert ("Charging" in statuses(world)[-1:]) is allowed
+        start = told(world, "StartTransaction")[before]
+        assert (moment(start["timestamp"]) < back_at) is allowed
+        # A car that still waits is asked for when there is somebody to ask.
+        assert len(told(world, "Authorize")) == (asked if allowed else asked + 1)
 
 
 @pytest.mark.parametrize("info", [NO, OVER], ids=["blocked", "expired"])
@@ -247,9 +251,11 @@ async def test_a_16_offline_an_unknown_card_starts_only_if_the_key_allows(tmp_pa
         world.plug_in(1, ALICE)
         await world.seconds(40)
         assert limit_w(world) == (FULL_W if allowed else 0)
+        back_at = world.now
         await online(world)
-        assert _started(world) == ([ALICE] if allowed else [])
-        assert told(world, "Authorize") == []
+        (start,) = told(world, "StartTransaction")
+        assert (moment(start["timestamp"]) < back_at) is allowed
+        assert told(world, "Authorize") == ([] if allowed else [{"idTag": ALICE}])
 
 
 @pytest.mark.conformance("A-27", "X-43", "W-03")
