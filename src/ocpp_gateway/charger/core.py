@@ -50,7 +50,7 @@ from ocpp_gateway.charger.records import (
     StoredCharger,
     TransactionIdRecord,
 )
-from ocpp_gateway.charger.requests.core_profile import restart_heartbeat
+from ocpp_gateway.charger.requests.core_profile import restart_heartbeat, restart_when_told
 from ocpp_gateway.charger.state import ChargePoint, ChargePointSettings, Connector
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.instant import Instant, parse_utc
@@ -101,6 +101,7 @@ class ChargerCore:
             point.limits_until_s,
             point.next_aligned_s,
             point.reservations_until_s,
+            point.restart_by_s,
         ]
         for connector in point.connectors.values():
             if connector.authorization is not None:
@@ -205,6 +206,8 @@ def _session_up(point: ChargePoint, event: SessionUp, turn: Turn) -> None:
 
 def _session_down(point: ChargePoint, event: SessionDown, turn: Turn) -> None:
     point.registration = point.next_heartbeat_s = None
+    if point.restart_by_s is not None:
+        point.restart_by_s = turn.now_s  # the next connection begins with the boot, and what is queued follows
 
 
 def _clock_set(point: ChargePoint, event: ClockSet, turn: Turn) -> None:
@@ -239,6 +242,8 @@ def _delivered(point: ChargePoint, event: Delivered, turn: Turn) -> None:
     turn.persist(OutboxDone(event.seq, answer=event.payload, answered_at=turn.now))
     if event.id_tag is not None and "idTagInfo" in event.payload:
         authorization.learn(point, turn, event.id_tag, info_of(event.payload["idTagInfo"]))
+    if event.action == "StopTransaction":
+        restart_when_told(point, turn, event.local_id)
     if event.action != "StartTransaction" or event.local_id is None:
         return
     transaction_id = str(event.payload["transactionId"])
@@ -254,6 +259,8 @@ def _delivered(point: ChargePoint, event: Delivered, turn: Turn) -> None:
 def _given_up(point: ChargePoint, event: DeliveryGivenUp, turn: Turn) -> None:
     turn.persist(OutboxDone(event.seq, dead=True, answered_at=turn.now))
     turn.alarm("message_not_delivered", action=event.action, seq=event.seq, local_id=event.local_id)
+    if event.action == "StopTransaction":
+        restart_when_told(point, turn, event.local_id)
 
 
 def _transfer_changed(point: ChargePoint, event: TransferChanged, turn: Turn) -> None:
@@ -276,6 +283,7 @@ def _deadlines(point: ChargePoint, turn: Turn) -> None:
         restart_heartbeat(point, turn)
     if point.boot_by_s is not None and now_s >= point.boot_by_s:
         _boot(point, turn)
+    restart_when_told(point, turn)
     if point.unreachable_at_s is not None and now_s >= point.unreachable_at_s:
         point.unreachable, point.unreachable_at_s = True, None
     if point.reservations:

@@ -164,6 +164,8 @@ class ChargePoint:
     reservations: list[ReservationRecord] = field(default_factory=list)
     list_conflict: bool = False  # the central system contradicted the local list it sent; to be told once
     diagnostics_status: str | None = None  # of an upload that runs
+    restart_after: set[str] = field(default_factory=set)  # transactions whose ends a Reset wants told first
+    restart_by_s: float | None = None  # a Reset waits no longer than until then
 
     registration: RegistrationStatus | None = None  # None: no session with the central system
     next_heartbeat_s: float | None = None

@@ -24,6 +24,7 @@ from ocpp_gateway.registers.vocabulary import ChargePointStatus
 from ocpp_gateway.smart_charging.profiles import MAX_PROFILES, ProfileRefused, Purpose, parse_profile
 
 VENDOR_ID = "ocpp-gateway"
+RESET_WAITS_S = 30.0
 
 
 def _remote_start(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
@@ -68,6 +69,8 @@ _STARTS_NOTHING = frozenset({ChargePointStatus.FAULTED, ChargePointStatus.UNAVAI
 def _may_start_remotely(point: ChargePoint, connector: Connector, id_tag: str, now_s: float) -> bool:
     """R-12, R-13; where the charger decides, a start is ours to give only if our limit alone holds a car."""
     if point.settings.read_only or point.registration is not RegistrationStatus.ACCEPTED:  # B-07
+        return False
+    if point.restart_by_s is not None:
         return False
     asked = any(request.connector_id == connector.connector_id for request in point.pending_authorize.values())
     taken = connector.transaction is not None or connector.authorization is not None or asked
@@ -149,12 +152,23 @@ _APPLY: dict[str, Callable[[ChargePoint, Turn], None]] = {
 def _reset(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
     """The gateway's OCPP side restarts; the hardware is not restarted (decisions.md, R-32, R-34)."""
     answer(turn, call, ACCEPTED)
+    point.restart_by_s = turn.now_s + RESET_WAITS_S
     close = point.settings.mode is AuthorizationMode.CENTRAL_SYSTEM
     for connector in point.connectors.values():
+        if connector.transaction is not None:
+            point.restart_after.add(connector.transaction.local_id)
         reason = f"{call.payload['type']}Reset"
         transactions.stop(point, connector, turn, reason=reason, at=turn.now, close=close)
         connector.authorization = None
-    turn.restart()
+    restart_when_told(point, turn)
+
+
+def restart_when_told(point: ChargePoint, turn: Turn, local_id: str | None = None) -> None:
+    """Carry out a Reset once the ends of its transactions are told, or have been waited for long enough (R-32)."""
+    point.restart_after -= {local_id}
+    if point.restart_by_s is not None and (not point.restart_after or turn.now_s >= point.restart_by_s):
+        point.restart_by_s, point.restart_after = None, set()
+        turn.restart()
 
 
 def _unlock_connector(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
