@@ -31,12 +31,12 @@ async def test_m_30_m_34_whenever_the_charger_resets_each_session_has_its_energy
     async with a_station(tmp_path, options=options) as world:
         await configure(world, MeterValueSampleInterval=20)
         for card in (ALICE, BOB):
-            await charging(world, card, wants_wh=2_000)
-            await world.seconds(420)
+            await charging(world, card, wants_wh=1_000)
+            await world.seconds(210)
             world.unplug(1)
             await world.seconds(30)
         first, second = world.central.transactions
-        assert (first.energy_wh, second.energy_wh) == (2_000, 2_000)
+        assert (first.energy_wh, second.energy_wh) == (1_000, 1_000)
         assert second.meter_start_wh == first.meter_stop_wh
         energies = _energies(world)
         assert energies == sorted(energies)

@@ -124,7 +124,7 @@ async def test_x_13_a_suspended_car_keeps_its_transaction(tmp_path: Path) -> Non
     async with a_station(tmp_path) as world:
         await charging(world)
         pause(world, paused=True)
-        await world.until("01:00")
+        await world.until("00:20")
         assert statuses(world)[-1] == "SuspendedEV"
         pause(world, paused=False)
         await world.seconds(20)
@@ -155,7 +155,7 @@ async def test_x_13_a_limit_of_nothing_suspends_and_stays(tmp_path: Path) -> Non
         assert await ask(world, "SetChargingProfile", connectorId=1, csChargingProfiles=profile) == {
             "status": "Accepted"
         }
-        await world.until("00:30")
+        await world.until("00:15")
         assert limit_w(world) == 0
         assert statuses(world)[-1] == "SuspendedEVSE"
         profile = _profile(transaction_id, 16.0)
