@@ -139,7 +139,7 @@ def updated_list(local_list: LocalListRecord, request: Mapping[str, Any]) -> tup
         return UpdateStatus.FAILED, local_list
     if len(updates) > SEND_LOCAL_LIST_MAX_LENGTH or len(set(tags)) != len(tags):
         return UpdateStatus.FAILED, local_list
-    if not full and version <= local_list.version:
+    if not full and version <= shown_version(local_list):
         return UpdateStatus.VERSION_MISMATCH, local_list
     if full and any("idTagInfo" not in update for update in updates):
         return UpdateStatus.FAILED, local_list
