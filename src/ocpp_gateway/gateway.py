@@ -28,12 +28,12 @@ from ocpp_gateway.ocpp16.connection import Endpoint, connect
 from ocpp_gateway.ocpp16.outbox import Outbox
 from ocpp_gateway.ocpp16.session import Session
 from ocpp_gateway.ocpp16.timing import Timing
-from ocpp_gateway.ocpp16.tls import client_context
 from ocpp_gateway.ocpp16.transfer import Uploads
 from ocpp_gateway.ocpp16.upload import schemes, upload
 from ocpp_gateway.registers.mapping import Mapping
 from ocpp_gateway.runtime import ChargerRuntime, Sides
 from ocpp_gateway.settings import CentralSystem, Charger, Settings
+from ocpp_gateway.settings.tls import client_context
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.store import Store
 from ocpp_gateway.supervisor import supervise

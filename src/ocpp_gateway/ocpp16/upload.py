@@ -24,7 +24,7 @@ import httpx2
 
 from ocpp_gateway.errors import ConfigurationError, PeerError
 from ocpp_gateway.log import shown_url
-from ocpp_gateway.ocpp16.tls import client_context
+from ocpp_gateway.settings.tls import client_context
 
 SILENCE_TIMEOUT_S = 30.0
 MAX_LOCATION = 4096

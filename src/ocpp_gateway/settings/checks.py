@@ -6,8 +6,10 @@ reported then. Nothing here asks the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path as FilePath
 from typing import Any
@@ -19,6 +21,7 @@ from ocpp_gateway import mapping_files
 from ocpp_gateway.charger.configuration_keys import Access, keys_of
 from ocpp_gateway.errors import ConfigurationError, Mistake
 from ocpp_gateway.settings.model import CREDENTIALS, CentralSystem, Charger, Settings, is_path
+from ocpp_gateway.settings.tls import client_context, show_certificate
 from ocpp_gateway.yaml_document import Document, Path, nearest
 
 POLLS_IN_THE_WAY = 3
@@ -216,6 +219,8 @@ def _scheme(system: CentralSystem, where: Any, origin: Origin) -> Iterator[Mista
 
 
 def _certificates(system: CentralSystem, where: Any, origin: Origin) -> Iterator[Mistake]:
+    """Each file can be read, and what stands in them makes a TLS connection."""
+    readable: dict[str, FilePath] = {}
     for key in ("ca_file", "client_certificate_file", "client_key_file"):
         file = getattr(system, key)
         if file is None:
@@ -224,6 +229,20 @@ def _certificates(system: CentralSystem, where: Any, origin: Origin) -> Iterator
             continue
         try:
             with file.open("rb"):
-                pass
+                readable[key] = file
         except OSError as exc:
             yield origin.mistake(where(key), f"{file} cannot be read: {exc.strerror}")
+    roots, certificate = readable.get("ca_file"), readable.get("client_certificate_file")
+    uses: list[Callable[[], object]] = []
+    if roots is not None:
+        uses.append(partial(client_context, ca_file=roots))
+    if certificate is not None and (system.client_key_file is None or "client_key_file" in readable):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        uses.append(partial(show_certificate, context, certificate, system.client_key_file))
+    for use in uses:
+        try:
+            use()
+        except ConfigurationError as exc:
+            for mistake in exc.mistakes:
+                key = mistake.key.rpartition(".")[2]
+                yield origin.mistake(where(key), f"{mistake.file} {mistake.problem}")

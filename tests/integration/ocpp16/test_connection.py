@@ -24,7 +24,7 @@ from ocpp_gateway.errors import ConfigurationError, PeerError
 from ocpp_gateway.ocpp16 import connection
 from ocpp_gateway.ocpp16.connection import Endpoint, WebSocket, basic_authorization, connect
 from ocpp_gateway.ocpp16.frames import MAX_BYTES
-from ocpp_gateway.ocpp16.tls import client_context
+from ocpp_gateway.settings.tls import client_context
 
 KEY = bytes.fromhex("0001020304050607FFFFFFFFFFFFFFFFFFFFFFFF")
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import trustme
 from pydantic import BaseModel
 
 from ocpp_gateway.settings import Settings, load_settings
@@ -119,8 +120,11 @@ def with_every_option(sample: str) -> str:
 
 def test_every_option_of_the_sample_is_right_too(run: Run, file: Path, tmp_path: Path) -> None:
     text = with_every_option(run("config", "example").out)
-    for name in ("ca.pem", "client.pem", "client.key"):
-        (tmp_path / name).touch(0o600)
+    authority = trustme.CA()
+    ours = authority.issue_cert("SITE-1.example.com")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    ours.cert_chain_pems[0].write_to_path(str(tmp_path / "client.pem"))
+    ours.private_key_pem.write_to_path(str(tmp_path / "client.key"))
     text = text.replace("/etc/ocpp-gateway/", f"{tmp_path}/")
     text = re.sub(r"(?m)^  (password_file|authorization_key): .*\n", "", text)  # one kind of password is enough
     file.write_text(text)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import trustme
 
 from unit.settings.conftest import GOOD, Load, Mistakes
 
@@ -64,6 +65,72 @@ def with_system(*lines: str, charger: str = "") -> str:
 )  # fmt: skip
 def test_a_wrong_central_system_is_told(mistakes: Mistakes, lines: list[str], expected: list[str]) -> None:
     assert mistakes(with_system(*lines)) == expected
+
+
+# ---------------------------------------------------------------- the files of TLS
+
+
+@pytest.fixture
+def tls_files(tmp_path: Path) -> None:
+    """Good ones beside gateway.yaml, and what an operator may put in their place."""
+    authority = trustme.CA()
+    ours, other = authority.issue_cert("SITE-1.example.com"), authority.issue_cert("SITE-2.example.com")
+    contents = {
+        "roots.pem": authority.cert_pem.bytes(),
+        "client.pem": ours.cert_chain_pems[0].bytes(),
+        "key.pem": ours.private_key_pem.bytes(),
+        "other.pem": other.private_key_pem.bytes(),
+        "text.pem": b"a-host-name\n",
+        "empty.pem": b"",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["ca_file: roots.pem", "client_certificate_file: client.pem", "client_key_file: key.pem"], []),
+        (["ca_file: text.pem"], ["5:12: central_system.ca_file: text.pem does not hold PEM certificates"]),
+        (["ca_file: empty.pem"], ["5:12: central_system.ca_file: empty.pem does not hold PEM certificates"]),
+        (["ca_file: key.pem"], ["5:12: central_system.ca_file: key.pem does not hold PEM certificates"]),
+        (
+            ["client_certificate_file: text.pem", "client_key_file: key.pem"],
+            ["5:28: central_system.client_certificate_file: text.pem does not hold a PEM certificate"],
+        ),
+        (
+            ["client_certificate_file: client.pem", "client_key_file: text.pem"],
+            ["6:20: central_system.client_key_file: text.pem does not hold an unencrypted PEM key"],
+        ),
+        (
+            ["client_certificate_file: client.pem", "client_key_file: other.pem"],
+            ["6:20: central_system.client_key_file: other.pem holds the key of another certificate than client.pem"],
+        ),
+        (
+            ["client_certificate_file: client.pem"],
+            [
+                "5:28: central_system.client_certificate_file: client.pem does not hold a PEM certificate and its "
+                "unencrypted key"
+            ],
+        ),
+        (
+            ["ca_file: text.pem", "client_certificate_file: missing.pem", "client_key_file: text.pem"],
+            [
+                "5:12: central_system.ca_file: text.pem does not hold PEM certificates",
+                "6:28: central_system.client_certificate_file: missing.pem cannot be read: No such file or directory",
+            ],
+        ),
+    ],
+)
+@pytest.mark.usefixtures("tls_files")
+def test_a_tls_file_that_cannot_be_used_is_told_before_anything_runs(
+    load: Load, mistakes: Mistakes, lines: list[str], expected: list[str]
+) -> None:
+    text = with_system("password: sixteen-bytes-ok", *lines)
+    if expected:
+        assert mistakes(text) == [f"gateway.yaml:{line}" for line in expected]
+    else:
+        load(text)
 
 
 @pytest.mark.parametrize(
