@@ -114,6 +114,16 @@ async def test_a_11_another_card_does_not_stop(tmp_path: Path) -> None:
         assert statuses(world)[-1] == "Charging"
 
 
+async def test_a_11_a_card_of_another_group_does_not_stop(tmp_path: Path) -> None:
+    groups = {ALICE: {"status": "Accepted", "parentIdTag": "ONE"}, BOB: {"status": "Accepted", "parentIdTag": "TWO"}}
+    async with a_station(tmp_path, policy=Policy(id_tags=groups)) as world:
+        await charging(world)
+        await swipe(world, BOB)
+        assert told(world, "Authorize") == [{"idTag": ALICE}, {"idTag": BOB}]
+        assert told(world, "StopTransaction") == []
+        assert limit_w(world) == FULL_W
+
+
 FAMILY = {tag: {"status": "Accepted", "parentIdTag": "FAMILY"} for tag in (ALICE, BOB)}
 
 
