@@ -68,7 +68,7 @@ async def test_x_11_a_car_that_leaves_is_ev_disconnected(tmp_path: Path) -> None
         assert stop["reason"] == "EVDisconnected"
         assert "idTag" not in stop
         assert 0 <= (moment(stop["timestamp"]) - left_at).total_seconds() <= 2  # seen first, not confirmed
-        assert statuses(world)[-2:] == ["Charging", "Available"]
+        assert statuses(world)[-3:] == ["Charging", "Finishing", "Available"]
         world.plug_in(1)  # energy only after a new authorisation
         await world.seconds(60)
         assert len(told(world, "StartTransaction")) == 1

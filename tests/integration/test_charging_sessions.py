@@ -25,7 +25,7 @@ async def test_a_session_from_plug_to_unplug_is_one_transaction(tmp_path: Path) 
         await site.until(lambda: site.told("StopTransaction") and site.statuses(1)[-1] == "Available")
 
         assert [frame.payload["idTag"] for frame in site.told("Authorize")] == ["04A1B2C3"]
-        assert site.statuses(1) == ["Available", "Preparing", "Charging", "SuspendedEV", "Available"]
+        assert site.statuses(1) == ["Available", "Preparing", "Charging", "SuspendedEV", "Finishing", "Available"]
         (transaction,) = site.central.transactions
         assert transaction.reason == "EVDisconnected"
         assert transaction.meter_stop_wh is not None

@@ -24,14 +24,17 @@ THE_DAY = """\
 07:15:05 2 Charging
 07:15:05 2 Start 04D6E7F8 0 Wh
 07:47:45 2 SuspendedEV
+08:30:05 1 Finishing
 08:30:05 1 Available
 08:30:05 Stop 1 12000 Wh EVDisconnected
+09:00:05 2 Finishing
 09:00:05 2 Available
 09:00:05 Stop 2 3000 Wh EVDisconnected
 11:00:15 1 Preparing
 11:00:20 Authorize 04A1B2C3
 11:00:20 1 Charging
 11:00:20 1 Start 04A1B2C3 12000 Wh
+11:40:05 1 Finishing
 11:40:05 1 Available
 11:40:05 Stop 3 26600 Wh EVDisconnected
 13:00:15 1 Preparing
@@ -42,7 +45,9 @@ THE_DAY = """\
 13:00:20 1 Start 04FFEEDD 26600 Wh
 13:14:35 2 SuspendedEV
 13:21:50 1 SuspendedEV
+14:30:05 1 Finishing
 14:30:05 1 Available
+14:30:05 2 Finishing
 14:30:05 2 Available
 14:30:05 Stop 5 32600 Wh EVDisconnected
 14:30:05 Stop 4 7000 Wh EVDisconnected
@@ -51,6 +56,7 @@ THE_DAY = """\
 20:00:20 2 Charging
 20:00:20 2 Start 04A1B2C3 7000 Wh
 20:07:15 2 SuspendedEV
+21:00:05 2 Finishing
 21:00:05 2 Available
 21:00:05 Stop 6 9000 Wh EVDisconnected
 """

@@ -20,6 +20,7 @@ from ocpp_gateway.charger import (
     reporting,
     requests,
     reservations,
+    stamps,
     transactions,
 )
 from ocpp_gateway.charger.events import (
@@ -46,14 +47,13 @@ from ocpp_gateway.charger.id_tags import info_of
 from ocpp_gateway.charger.records import (
     IdentityRecord,
     OutboxDone,
-    StampsResolved,
     StoredCharger,
     TransactionIdRecord,
 )
 from ocpp_gateway.charger.requests.core_profile import restart_heartbeat, restart_when_told
 from ocpp_gateway.charger.state import ChargePoint, ChargePointSettings, Connector
 from ocpp_gateway.charger.turn import Turn
-from ocpp_gateway.instant import Instant, parse_utc
+from ocpp_gateway.instant import Instant
 from ocpp_gateway.registers.snapshot import ChargerIdentity
 
 BOOT_WITHOUT_CHARGER_AFTER_S = 30.0
@@ -75,6 +75,7 @@ class ChargerCore:
     ) -> None:
         self._new_id = new_id
         self._request_ids = count(1)
+        self._utc_known = False  # an earlier process of this boot may have left stamps without it
         self.point = connectors.restored(settings, stored, from_file)
         self.point.boot_by_s = started_at.monotonic_s + BOOT_WITHOUT_CHARGER_AFTER_S
         self.point.unreachable_at_s = started_at.monotonic_s + settings.unreachable_after_s
@@ -83,6 +84,9 @@ class ChargerCore:
     def handle(self, event: Event, now: Instant) -> list[Effect]:
         """What is to be done about an event, in order."""
         turn = Turn(now, self._new_id, self._request_ids)
+        if now.utc is not None and not self._utc_known:
+            self._utc_known = True
+            stamps.complete(self.point, turn)
         _RULES[type(event)](self.point, event, turn)
         if not isinstance(event, (CommandConfirmed, Answered)):
             _deadlines(self.point, turn)
@@ -211,17 +215,8 @@ def _session_down(point: ChargePoint, event: SessionDown, turn: Turn) -> None:
 
 
 def _clock_set(point: ChargePoint, event: ClockSet, turn: Turn) -> None:
-    turn.persist(StampsResolved(event.boot_id, event.utc_at_zero))
+    """It comes with a UTC time, which `handle` acts on; a step of the clock moves the boundaries."""
     meter_values.reschedule_aligned(point, turn.now)
-    zero = parse_utc(event.utc_at_zero)
-    for connector in point.connectors.values():
-        transaction = connector.transaction
-        if transaction is not None:
-            connector.transaction = replace(
-                transaction,
-                started_at=transaction.started_at.resolved(boot_id=event.boot_id, utc_at_zero=zero),
-                last_sample_at=transaction.last_sample_at.resolved(boot_id=event.boot_id, utc_at_zero=zero),
-            )
 
 
 def _call(point: ChargePoint, event: CallReceived, turn: Turn) -> None:

@@ -160,6 +160,8 @@ def _run(point: ChargePoint, connector: Connector, turn: Turn, *, settled: bool,
         connector.ending = _stands(connector.ending, turn)
         if _confirmed(connector.ending, turn):
             id_tag = connector.transaction.id_tag if reason == "Local" and connector.transaction is not None else None
+            if reason == "EVDisconnected":
+                connector.pulled_at = connector.ending.since
             transactions.stop(point, connector, turn, reason=reason, at=connector.ending.since, id_tag=id_tag)
 
 

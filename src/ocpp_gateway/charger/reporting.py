@@ -12,6 +12,8 @@ from ocpp_gateway.charger.limits import gate_is_open
 from ocpp_gateway.charger.reservations import holds
 from ocpp_gateway.charger.state import LIMIT_ACTS_WITHIN_S, AuthorizationMode, ChargePoint, Connector
 from ocpp_gateway.charger.status import (
+    IN_TRANSACTION,
+    PULLED,
     UNAUTHORISED,
     UNREACHABLE,
     ReportedStatus,
@@ -21,6 +23,7 @@ from ocpp_gateway.charger.status import (
     transitions,
 )
 from ocpp_gateway.charger.turn import Turn
+from ocpp_gateway.instant import Instant
 from ocpp_gateway.registers.vocabulary import ChargePointErrorCode, ChargePointStatus
 
 UNKNOWN_STATUS_KEPT_S = 30.0
@@ -105,49 +108,66 @@ def report_changes(point: ChargePoint, turn: Turn) -> None:
         point.list_conflict = False
         _notify(turn, 0, replace(station, error_code=ChargePointErrorCode.LOCAL_LIST_CONFLICT))
     for connector in point.connectors.values():
-        unread = connector.registers is None and point.link_up_s is not None
-        if connector.ending is None and not connector.unproven and not unread:  # what may be a glitch is not said
+        if _may_be_said(point, connector):
             _report(point, turn, connector, current_status(point, connector, turn.now_s))
+
+
+def _may_be_said(point: ChargePoint, connector: Connector) -> bool:
+    """Whether somebody listens, and a change of status is no glitch."""
+    unread = connector.registers is None and point.link_up_s is not None
+    return point.accepted and connector.ending is None and not connector.unproven and not unread
 
 
 def must_stand_until_s(point: ChargePoint, connector: Connector) -> float | None:
     """When a status has stood for MinimumStatusDuration (S-11)."""
-    if connector.unreported is None:
+    if connector.unreported is None or not _may_be_said(point, connector):
         return None
-    return connector.unreported[1] + point.configuration.integer("MinimumStatusDuration")
+    return connector.unreported[1].monotonic_s + point.configuration.integer("MinimumStatusDuration")
 
 
 def _report(point: ChargePoint, turn: Turn, connector: Connector, current: ReportedStatus) -> None:
-    last = connector.reported
+    last, pulled_at = connector.reported, connector.pulled_at
+    connector.pulled_at = None
     if current == last:
         connector.unreported = None
         return
+    since = turn.now
     if last is not None and last.status is not current.status:
-        if not _has_stood(point, turn, connector, current.status):
+        stands = _stands_since(point, turn, connector, current.status)
+        if stands is None:
             return
-        for skipped in transitions(last.status, current.status)[:-1]:
-            _notify(turn, connector.connector_id, ReportedStatus(skipped))
+        since, status = stands, last.status
+        if pulled_at is not None and status in IN_TRANSACTION and current.status is not ChargePointStatus.FAULTED:
+            _notify(turn, connector.connector_id, PULLED, at=pulled_at)
+            status = PULLED.status
+        for skipped in transitions(status, current.status)[:-1]:
+            _notify(turn, connector.connector_id, ReportedStatus(skipped), at=since)
     connector.reported, connector.unreported = current, None
-    _notify(turn, connector.connector_id, current)
+    _notify(turn, connector.connector_id, current, at=since)
 
 
-def _has_stood(point: ChargePoint, turn: Turn, connector: Connector, status: ChargePointStatus) -> bool:
-    """Whether a status may be said: a fault at once, any other after MinimumStatusDuration (S-11)."""
+def _stands_since(point: ChargePoint, turn: Turn, connector: Connector, status: ChargePointStatus) -> Instant | None:
+    """Since when a status holds that may be said: a fault at once, any other after MinimumStatusDuration (S-11)."""
     wait_s = point.configuration.integer("MinimumStatusDuration")
     if wait_s == 0 or status is ChargePointStatus.FAULTED:
-        return True
+        return turn.now
     if connector.unreported is None or connector.unreported[0] is not status:
-        connector.unreported = (status, turn.now_s)
-    return turn.now_s - connector.unreported[1] >= wait_s
+        connector.unreported = (status, turn.now)
+    since = connector.unreported[1]
+    return since if turn.now_s - since.monotonic_s >= wait_s else None
 
 
-def _notify(turn: Turn, connector_id: int, reported: ReportedStatus, *, triggered: bool = False) -> None:
+def _notify(
+    turn: Turn, connector_id: int, reported: ReportedStatus, *, at: Instant | None = None, triggered: bool = False
+) -> None:
     payload: dict[str, Any] = {
         "connectorId": connector_id,
         "errorCode": reported.error_code.value,
         "status": reported.status.value,
-        "timestamp": turn.now.stamp(),
     }
+    at = at or turn.now
+    if at.utc is not None:  # it is optional, and a time that is not known is not invented
+        payload["timestamp"] = at.stamp()
     if reported.info is not None:
         payload["info"] = reported.info[:50]
     if reported.vendor_error_code is not None:

@@ -126,8 +126,9 @@ class Connector:
     samples: list[dict[str, Any]] = field(default_factory=list)  # for StopTransaction's transactionData
     released_to: int | None = None  # the reservation whose card was shown: the gate is open to it
 
+    pulled_at: Instant | None = None  # the cable was pulled in a transaction: to be told once
     reported: ReportedStatus | None = None
-    unreported: tuple[ChargePointStatus, float] | None = None  # a status that must stand, and since when
+    unreported: tuple[ChargePointStatus, Instant] | None = None  # a status that must stand, and since when
     commanded_w: int | None = None
     confirmed_w: int | None = None  # what the register held when it was last written
     lowered_since_s: float | None = None  # somebody else wrote less

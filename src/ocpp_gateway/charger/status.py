@@ -71,6 +71,10 @@ _BEFORE_CHARGING = frozenset({S.PREPARING, S.SUSPENDED_EVSE})
 PLUGGED = frozenset({S.PREPARING, S.CHARGING, S.SUSPENDED_EVSE, S.SUSPENDED_EV, S.FINISHING})
 """The register statuses that show a car at the connector."""
 
+IN_TRANSACTION = frozenset({S.CHARGING, S.SUSPENDED_EV, S.SUSPENDED_EVSE})
+"""The statuses that tell of a running transaction."""
+
+PULLED = ReportedStatus(S.FINISHING, info="EV side disconnected")  # S-15
 UNREACHABLE = ReportedStatus(S.FAULTED, E.OTHER_ERROR, "ModbusUnreachable", "charger does not answer on Modbus")
 UNAUTHORISED = ReportedStatus(S.FAULTED, E.OTHER_ERROR, "UnauthorizedCharging", "energy flows without authorization")
 

@@ -25,6 +25,7 @@ from ocpp_gateway.smart_charging.profiles import MAX_PROFILES, ProfileRefused, P
 
 VENDOR_ID = "ocpp-gateway"
 RESET_WAITS_S = 30.0
+DAY_S = 86_400
 
 
 def _remote_start(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
@@ -137,9 +138,9 @@ def _change_configuration(point: ChargePoint, call: CallReceived, turn: Turn) ->
 
 
 def restart_heartbeat(point: ChargePoint, turn: Turn) -> None:
-    """Count the heartbeat interval from now; 0 means the one a day that keeps the clock (T-44, B-15, B-16)."""
-    interval_s = point.configuration.integer("HeartbeatInterval") or 86_400
-    point.next_heartbeat_s = turn.now_s + interval_s
+    """Count the heartbeat interval from now; one a day keeps the clock, also with 0 or years (T-44, B-15, B-16)."""
+    interval_s = point.configuration.integer("HeartbeatInterval") or DAY_S
+    point.next_heartbeat_s = turn.now_s + min(interval_s, DAY_S)
 
 
 _APPLY: dict[str, Callable[[ChargePoint, Turn], None]] = {
