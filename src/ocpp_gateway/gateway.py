@@ -20,7 +20,8 @@ from ocpp_gateway.charger.requests import ACTIONS
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePointSettings
 from ocpp_gateway.charger.view import view
 from ocpp_gateway.clock import Clock, system_clock
-from ocpp_gateway.instant import Instant
+from ocpp_gateway.errors import StoreError
+from ocpp_gateway.instant import Instant, age_s
 from ocpp_gateway.log import recent_lines
 from ocpp_gateway.modbus.link import ModbusLink
 from ocpp_gateway.modbus.poller import Fallback, Poller
@@ -68,9 +69,11 @@ class Place:
     runtime: ChargerRuntime
     poller: Poller
     session: Session
+    store: Store
 
-    def view(self, now: Instant) -> dict[str, Any]:
+    async def view(self, now: Instant) -> dict[str, Any]:
         """The charger as the API shows it."""
+        outbox = await self._outbox(now)
         shown = view(self.runtime.core.point, now)
         polling = self.poller.statistics
         shown["modbus"] |= {
@@ -82,8 +85,23 @@ class Place:
         shown["central_system"] |= {
             "connected": self.session.connected,
             "last_problem": self.session.last_problem,
+            "outbox": outbox,
         }
         return {"identity": self.runtime.identity} | shown
+
+    async def _outbox(self, now: Instant) -> dict[str, Any] | None:
+        """What waits for the central system; None when the store cannot tell."""
+        try:
+            backlog = await self.store.backlog(self.runtime.identity)
+        except StoreError:
+            return None
+        oldest_age_s = None if backlog.oldest_at is None else age_s(backlog.oldest_at, now)
+        return {
+            "messages": backlog.depth,
+            "oldest_at": backlog.oldest_at,
+            "oldest_age_s": None if oldest_age_s is None else round(oldest_age_s, 1),
+            "thinned": backlog.thinned,
+        }
 
 
 class Gateway:
@@ -135,16 +153,16 @@ class Gateway:
         }
         return all(state == "ok" for state in conditions.values()), conditions
 
-    def chargers(self) -> list[dict[str, Any]]:
+    async def chargers(self) -> list[dict[str, Any]]:
         """Every charger's view, in the order of the file."""
         now = self._clock.now()
         identities = (charger.identity for charger in self._settings.chargers)
-        return [self._places[identity].view(now) for identity in identities if identity in self._places]
+        return [await self._places[identity].view(now) for identity in identities if identity in self._places]
 
-    def charger(self, identity: str) -> dict[str, Any] | None:
+    async def charger(self, identity: str) -> dict[str, Any] | None:
         """One charger's view."""
         place = self._places.get(identity)
-        return None if place is None else place.view(self._clock.now())
+        return None if place is None else await place.view(self._clock.now())
 
     # ------------------------------------------------------------ one charger
 
@@ -198,7 +216,7 @@ class Gateway:
             make_bundle=partial(self._support_bundle, charger),
             send=partial(upload, ca_file=central.ca_file, central_host=urlsplit(central.url).hostname),
         )
-        self._places[identity] = Place(runtime, poller, session)
+        self._places[identity] = Place(runtime, poller, session, store)
         await runtime.run(Sides(poller, session, outbox, uploads))
 
     async def _support_bundle(self, charger: Charger, transfer: StartTransfer) -> bytes:
@@ -207,7 +225,7 @@ class Gateway:
         evidence = Evidence(
             charge_point=charger.identity,
             settings=support_bundle.shown_settings(self._settings, charger),
-            view=place.view(now),
+            view=await place.view(now),
             configuration_keys=place.runtime.core.point.configuration.report([])["configurationKey"],
             frames=self._frames[charger.identity].frames(),
             log_lines=recent_lines.of(charger.identity),

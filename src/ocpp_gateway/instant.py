@@ -60,3 +60,11 @@ def resolve_stamp(stamp: str, *, boot_id: str, utc_at_zero: datetime) -> str:
     if not stamp.startswith(prefix):
         return stamp
     return format_utc(utc_at_zero + timedelta(seconds=float(stamp.removeprefix(prefix))))
+
+
+def age_s(stamp: str, now: Instant) -> float | None:
+    """Seconds since a stamp made by `Instant.stamp`; None when nothing relates its clock to this one."""
+    if stamp.startswith("@"):
+        boot_id, _, monotonic_s = stamp[1:].rpartition("@")
+        return now.monotonic_s - float(monotonic_s) if boot_id == now.boot_id else None
+    return None if now.utc is None else (now.utc - parse_utc(stamp)).total_seconds()

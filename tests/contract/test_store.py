@@ -36,7 +36,7 @@ from ocpp_gateway.charger.records import (
 from ocpp_gateway.errors import StoreError
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.registers.snapshot import ChargerIdentity
-from ocpp_gateway.store import OutboxRow, Store
+from ocpp_gateway.store import Backlog, OutboxRow, Store
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 CP = "SITE-1"
@@ -407,6 +407,19 @@ async def test_messages_leave_in_the_order_of_their_records(store: Store) -> Non
     assert [row.message_id for row in await drained(store)] == ["a", "b", "c"]
     assert await store.outbox_depth(CP) == 0
     assert await store.outbox_depth(OTHER) == 1
+
+
+async def test_the_backlog_is_what_waits_since_when_and_what_was_thinned(open_store: OpenStore) -> None:
+    store = await open_store(queue_bound=4)
+    assert await store.backlog(CP) == Backlog(0, None, 0)
+    await store.commit(OTHER, [a_message("x", local_id="tx-2")])
+    await store.commit(CP, [a_message(str(second), created_at=at(second)) for second in (1, 2, 3)])
+    assert await store.backlog(CP) == Backlog(3, at(1).stamp(), 0)
+
+    await store.commit(CP, [OutboxDone(2), *(a_message(str(second), created_at=at(second)) for second in (4, 5))])
+    assert await store.backlog(CP) == Backlog(2, at(2).stamp(), 2)
+    assert await store.backlog(CP, "second") == Backlog(0, None, 2)
+    assert await store.backlog(OTHER) == Backlog(1, at(0).stamp(), 0)
 
 
 async def test_a_row_carries_what_its_delivery_needs(store: Store) -> None:

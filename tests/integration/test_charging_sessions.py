@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from integration.site import a_site
+from ocpp_gateway.instant import format_utc
 from ocpp_gateway.registers.vocabulary import Table
 from ocpp_gateway.simulator.ev import ElectricVehicle
 
@@ -100,3 +103,29 @@ async def test_swapped_connectors_are_read_and_limited_in_each_other_s_place(tmp
         assert site.statuses(2) == ["Available"]
         assert [write.value for write in site.charger.writes if write.address == 272][-1] == 220
         assert {write.value for write in site.charger.writes if write.address == 256} == {0}
+
+
+@pytest.mark.conformance("X-31")
+async def test_the_api_shows_what_waits_while_the_central_system_is_away(tmp_path: Path) -> None:
+    async with a_site(tmp_path) as site, site.gateway() as gateway:
+
+        async def outbox() -> dict[str, Any]:
+            view = await gateway.charger("SITE-1")
+            assert view is not None
+            return dict(view["central_system"]["outbox"])
+
+        await site.until(lambda: site.statuses(2) == ["Available"])
+        assert await outbox() == {"messages": 0, "oldest_at": None, "oldest_age_s": None, "thinned": 0}
+
+        await site.central.go_offline()
+        site.charger.plug(1, "04A1B2C3", CAR)
+        async with asyncio.timeout(20):
+            while (shown := await outbox())["messages"] < 2:  # noqa: ASYNC110 - nothing tells of a commit
+                await asyncio.sleep(0.05)
+        assert 0 <= shown["oldest_age_s"] <= 20
+
+        site.central.go_online()
+        await site.until(lambda: site.told("MeterValues", connectorId=1))
+        (start,) = site.told("StartTransaction")
+        assert start.payload["timestamp"] <= shown["oldest_at"] < format_utc(start.at)
+        assert site.central.violations == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocpp_gateway.instant import Instant, format_utc, parse_utc, resolve_stamp
+from ocpp_gateway.instant import Instant, age_s, format_utc, parse_utc, resolve_stamp
 
 NOON = datetime(2026, 3, 29, 12, 0, 0, tzinfo=UTC)
 BERLIN_SUMMER = timezone(timedelta(hours=2))
@@ -99,3 +99,20 @@ def test_stamp_and_moment_resolve_to_the_same_time(monotonic_s: float, boot_id: 
     resolved = moment.resolved(boot_id=boot_id, utc_at_zero=NOON).utc
     assert resolved is not None
     assert abs(stamped - resolved) <= timedelta(milliseconds=2)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "expected"),
+    [
+        pytest.param(at(NOON - timedelta(minutes=1)).stamp(), 60.0, id="UTC"),
+        pytest.param(at(None, monotonic_s=40.0).stamp(), 60.0, id="without a clock, of this boot"),
+        pytest.param(at(None, boot_id="boot-b").stamp(), None, id="without a clock, of another boot"),
+        pytest.param(at(None, boot_id="a@b").stamp(), None, id="of a boot with an odd name"),
+    ],
+)
+def test_the_age_of_a_stamp_is_known_where_a_clock_relates_it_to_now(stamp: str, expected: float | None) -> None:
+    assert age_s(stamp, at(NOON)) == expected
+
+
+def test_without_a_clock_the_age_of_a_time_is_unknown() -> None:
+    assert age_s(at(NOON).stamp(), at(None)) is None

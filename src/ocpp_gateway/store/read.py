@@ -47,6 +47,18 @@ class OutboxRow:
     created_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for one central system: how many messages, and when the oldest was made, an `Instant.stamp`.
+
+    `thinned` counts the meter values that were ever taken out of the charge point's full queues, undelivered.
+    """
+
+    depth: int
+    oldest_at: str | None
+    thinned: int
+
+
 def _head_query() -> Select[Any]:
     row, start, name = schema.outbox, schema.outbox.alias("start"), schema.transaction_id
     start_dead = exists().where(
@@ -76,6 +88,7 @@ def _queue(columns: Any) -> Sequence[Any]:
 HEAD_QUERY = _head_query()
 _thinned = select(schema.charge_point.c.outbox_thinned).where(schema.charge_point.c.identity == bindparam("identity"))
 _depth = select(func.count()).select_from(schema.outbox).where(*_queue(schema.outbox.c))
+_oldest = select(schema.outbox.c.created_at).where(*_queue(schema.outbox.c)).order_by(schema.outbox.c.seq).limit(1)
 
 
 def outbox_head(connection: Connection, charge_point: str, central_system: str) -> OutboxRow | None:
@@ -110,6 +123,16 @@ def outbox_thinned(connection: Connection, charge_point: str) -> int:
     """How many messages of that charge point were ever taken out of a full queue."""
     thinned: int | None = connection.execute(_thinned, {"identity": charge_point}).scalar_one_or_none()
     return thinned or 0
+
+
+def backlog(connection: Connection, charge_point: str, central_system: str) -> Backlog:
+    """What waits for that central system."""
+    asked = {"charge_point": charge_point, "central_system": central_system}
+    return Backlog(
+        depth=outbox_depth(connection, charge_point, central_system),
+        oldest_at=connection.execute(_oldest, asked).scalar_one_or_none(),
+        thinned=outbox_thinned(connection, charge_point),
+    )
 
 
 def load(connection: Connection, charge_point: str) -> StoredCharger:

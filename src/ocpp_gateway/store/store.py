@@ -18,7 +18,7 @@ from ocpp_gateway.errors import StoreError
 from ocpp_gateway.log import logger
 from ocpp_gateway.store import database, read, sqlite_file, write
 from ocpp_gateway.store.lock import StoreLock
-from ocpp_gateway.store.read import OutboxRow
+from ocpp_gateway.store.read import Backlog, OutboxRow
 from ocpp_gateway.store.retention import RETENTION, delete_expired
 from ocpp_gateway.store.thinning import QUEUE_BOUND, QueueBound
 
@@ -135,6 +135,10 @@ class Store:
     async def outbox_thinned(self, charge_point: str) -> int:
         """How many meter values were ever taken out of that charge point's full queues, undelivered."""
         return await self._run(lambda connection: read.outbox_thinned(connection, charge_point))
+
+    async def backlog(self, charge_point: str, central_system: str = MAIN) -> Backlog:
+        """How much waits for that central system, since when, and what was lost of it."""
+        return await self._run(lambda connection: read.backlog(connection, charge_point, central_system))
 
     async def transactions(self, charge_point: str, limit: int) -> tuple[TransactionRecord, ...]:
         """The transactions that began last, open or not, newest first."""

@@ -36,11 +36,11 @@ class GatewayView(Protocol):
         """Whether it can do its work, and for each condition `ok` or why not, without an identity or a secret."""
         ...
 
-    def chargers(self) -> list[dict[str, Any]]:
+    async def chargers(self) -> list[dict[str, Any]]:
         """Every charger."""
         ...
 
-    def charger(self, identity: str) -> dict[str, Any] | None:
+    async def charger(self, identity: str) -> dict[str, Any] | None:
         """One charger, or None when there is no such identity."""
         ...
 
@@ -61,10 +61,10 @@ def create_app(view: GatewayView, *, host: str = "127.0.0.1") -> ASGIApp:
         return PlainTextResponse("\n".join(reasons or ["not ready"]) + "\n", status_code=503)
 
     async def chargers(_: Request) -> Response:
-        return JSONResponse(view.chargers())
+        return JSONResponse(await view.chargers())
 
     async def charger(request: Request) -> Response:
-        found = view.charger(request.path_params["identity"])
+        found = await view.charger(request.path_params["identity"])
         return JSONResponse(found) if found is not None else _problem(404, "no charger has this identity")
 
     app = Starlette(

@@ -41,10 +41,10 @@ class View:
     def ready(self) -> tuple[bool, dict[str, str]]:
         return set(self.conditions.values()) == {"ok"}, self.conditions
 
-    def chargers(self) -> list[dict[str, Any]]:
+    async def chargers(self) -> list[dict[str, Any]]:
         return list(self.known.values())
 
-    def charger(self, identity: str) -> dict[str, Any] | None:
+    async def charger(self, identity: str) -> dict[str, Any] | None:
         return self.known.get(identity)
 
 

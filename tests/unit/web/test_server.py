@@ -23,10 +23,10 @@ class View:
     def ready(self) -> tuple[bool, dict[str, str]]:
         return True, {}
 
-    def chargers(self) -> list[dict[str, Any]]:
+    async def chargers(self) -> list[dict[str, Any]]:
         return []
 
-    def charger(self, identity: str) -> dict[str, Any] | None:
+    async def charger(self, identity: str) -> dict[str, Any] | None:
         return None
 
 
