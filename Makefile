@@ -35,7 +35,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/ocpp-gateway demo $(DEMO_ARGS)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -103,11 +103,12 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
 async def test_migrating_touches_no_logger_and_prints_nothing(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     root, loggers = logging.getLogger(), set(logging.root.manager.loggerDict)
     before = (root.level, list(root.handlers), list(root.filters))
+    disabled = {name for name in loggers if logging.getLogger(name).disabled}
     store = await Store.open(f"sqlite:///{path}")
     await store.close()
 
     assert (root.level, list(root.handlers), list(root.filters)) == before
-    assert not any(logging.getLogger(name).disabled for name in loggers)
+    assert {name for name in loggers if logging.getLogger(name).disabled} == disabled
     assert capfd.readouterr() == ("", "")
 
 
