@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.stories import ALICE, a_station, ask, charging, configure, frames, told
+from conformance.stories import ALICE, BOB, a_station, ask, charging, configure, frames, told
 from scenario.world import World
 
 pytestmark = pytest.mark.looptime
@@ -97,3 +97,18 @@ async def test_x_26_what_was_sampled_outlasts_a_restart(tmp_path: Path) -> None:
         await world.seconds(5)
         (stop,) = told(world, "StopTransaction")
         assert _contexts(stop["transactionData"]) == ["Transaction.Begin", *["Sample.Periodic"] * 3, "Transaction.End"]
+
+
+async def test_x_26_the_next_transaction_has_data_of_its_own_alone(tmp_path: Path) -> None:
+    async with a_station(tmp_path) as world:
+        await configure(world, StopTxnSampledData=ENERGY, MeterValueSampleInterval=30)
+        for card in (ALICE, BOB):
+            await charging(world, card)
+            await world.seconds(60)
+            world.unplug(1)
+            await world.seconds(20)
+        starts, stops = told(world, "StartTransaction"), told(world, "StopTransaction")
+        for start, stop in zip(starts, stops, strict=True):
+            data = stop["transactionData"]
+            assert _contexts(data).count("Transaction.Begin") == 1
+            assert data[0]["timestamp"] == start["timestamp"]
