@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,10 +38,13 @@ from ocpp_gateway.settings import CentralSystem, Charger, Settings
 from ocpp_gateway.settings.tls import client_context
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.store import Store
-from ocpp_gateway.supervisor import supervise
+from ocpp_gateway.supervisor import Supervisor
 from ocpp_gateway.support_bundle import Evidence, FrameLog
 from ocpp_gateway.web.app import create_app
 from ocpp_gateway.web.server import serve
+
+STORE_CHECK_S = 10.0
+"""How often a store that failed is tried, so that its recovery is known without anything to write."""
 
 
 async def run_gateway(settings: Settings, *, read_only: bool = False) -> int:
@@ -114,6 +118,7 @@ class Gateway:
         self._places: dict[str, Place] = {}
         self._frames = {charger.identity: FrameLog(self._clock.now) for charger in settings.chargers}
         self._store: Store | None = None
+        self._supervisors: list[Supervisor] = []
 
     async def run(self, on_web: Callable[[int], None] = lambda port: None) -> None:
         """Run until cancelled. `on_web` gets the web's port once it listens."""
@@ -127,7 +132,10 @@ class Gateway:
                     if charger.swap_connectors:
                         mapping = mapping.with_connectors_swapped()
                     run = partial(self._run_charger, charger, mapping, store)
-                    tasks.create_task(supervise(charger.identity, run), name=f"{charger.identity}: supervisor")
+                    supervisor = Supervisor(charger.identity, run)
+                    self._supervisors.append(supervisor)
+                    tasks.create_task(supervisor.run(), name=f"{charger.identity}: supervisor")
+                tasks.create_task(_watch(store), name="store watch")
                 web = self._settings.web
                 if web.enabled:
                     app = create_app(self, host=web.host)
@@ -139,12 +147,16 @@ class Gateway:
 
     # ------------------------------------------------------------ for the web
 
-    def healthy(self) -> bool:
-        """The web answers, so the loop and its tasks live; a charger that fails is restarted by its supervisor."""
-        return self._store is not None
+    def healthy(self) -> tuple[bool, dict[str, str]]:
+        """Whether the store can write and every charger's tasks run. A charger that does not answer is no reason."""
+        failing = sum(supervisor.failing for supervisor in self._supervisors)
+        store = "not open" if self._store is None else "cannot write; see the log" if self._store.failed else "ok"
+        chargers = f"the tasks of {failing} of {len(self._supervisors)} fail and are tried again; see the log"
+        conditions = {"store": store, "chargers": chargers if failing else "ok"}
+        return all(state == "ok" for state in conditions.values()), conditions
 
     def ready(self) -> tuple[bool, dict[str, str]]:
-        """Whether the store is open and every charger was polled once."""
+        """Whether the store is open and at least one charger was polled: it can do work. Which one is in its view."""
         polled = [place for place in self._places.values() if place.runtime.core.point.last_snapshot_at is not None]
         conditions = {
             "store": "ok" if self._store is not None else "not open",
@@ -233,6 +245,17 @@ class Gateway:
         return await asyncio.to_thread(
             support_bundle.build, evidence, now, start=transfer.start_time, stop=transfer.stop_time
         )
+
+
+async def _watch(store: Store) -> None:
+    """Find out when a store that failed can write again."""
+    log = structlog.get_logger("ocpp_gateway")
+    while True:
+        await asyncio.sleep(STORE_CHECK_S)
+        if store.failed:
+            with contextlib.suppress(StoreError):
+                await store.try_writing()
+                log.info("store_writes_again")
 
 
 def endpoint(identity: str, central: CentralSystem) -> Endpoint:

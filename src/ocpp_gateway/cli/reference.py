@@ -19,8 +19,8 @@ from ocpp_gateway.settings import CentralSystemOverride, Settings
 from ocpp_gateway.settings.environment import environment_settings, item_kind, section_in, variable_of
 
 HTTP = {
-    "/healthz": "200 `ok` while the gateway's tasks are alive, else 503 and why not",
-    "/readyz": "200 `ok` once store and configuration are there and a charger was polled, else 503 and why not",
+    "/healthz": "200 `ok` while the store can write and every charger's tasks run, else 503 and why not",
+    "/readyz": "200 `ok` once the store is open and at least one charger was polled, else 503 and why not",
     "/api/v1/chargers": "every charger's whole view, as a JSON list",
     "/api/v1/chargers/{identity}": "one charger's view; 404 when there is none of this identity",
 }

@@ -51,6 +51,11 @@ def close_database(connection: Connection) -> None:
     connection.engine.dispose()
 
 
+def write_nothing(connection: Connection) -> None:
+    """Writes a page that holds what it held. SQLite leaves out an UPDATE that changes nothing, but not this."""
+    connection.exec_driver_sql("PRAGMA user_version = 0")
+
+
 def _connect(path: Path) -> Connection:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),

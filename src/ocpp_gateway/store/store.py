@@ -53,6 +53,8 @@ class Store:
         self._now = now
         self._tidied_on: date | None = None
         self._closed = False
+        self.failed = False
+        """Whether the last thing asked of the database failed, and nothing was written since."""
 
     @classmethod
     async def open(
@@ -105,9 +107,13 @@ class Store:
                 write.write(connection, charge_point, record)
             self._bound.hold(connection, charge_point, records)
 
-        await self._run(work)
+        await self._write(work)
         self._known.add(charge_point)
         self._tidy_daily()
+
+    async def try_writing(self) -> None:
+        """Writes something that means nothing, so that `failed` is true to life. Raises StoreError when it fails."""
+        await self._write(database.write_nothing)
 
     async def outbox_head(self, charge_point: str, central_system: str = MAIN) -> OutboxRow | None:
         """The oldest message not yet answered nor given up, or None. Its `created_at` is the age of the queue."""
@@ -117,7 +123,7 @@ class Store:
         self, charge_point: str, seq: int, *, message_id: str, transmissions: int, last_error: str | None
     ) -> None:
         """Keeps how often a row was sent, and the message id of its next transmission; every id is remembered."""
-        await self._run(
+        await self._write(
             lambda connection: write.note_attempt(
                 connection,
                 charge_point,
@@ -167,6 +173,10 @@ class Store:
         if rest is not None:
             self._tidy_later(stopped_before, rest)
 
+    async def _write(self, work: Callable[[Connection], object]) -> None:
+        await self._run(work)
+        self.failed = False
+
     async def _run(self, work: Callable[[Connection], Result]) -> Result:
         if self._closed:
             raise StoreError(f"the store {self._path} is closed")
@@ -178,6 +188,7 @@ class Store:
                 return work(self._connection)
         except DBAPIError as exc:
             self._bound.forget()
+            self.failed = True
             raise StoreError(f"the store {self._path} failed: {exc.orig}") from exc
         except (ValueError, OverflowError) as exc:  # text that is no Unicode, NaN, a number beyond 64 bits
             raise StoreError(f"the store {self._path} cannot hold a value: {exc}") from exc

@@ -28,8 +28,8 @@ HEADERS = {
 class GatewayView(Protocol):
     """What the gateway shows. The dictionaries are ready for JSON."""
 
-    def healthy(self) -> bool:
-        """Whether the gateway's own tasks are alive."""
+    def healthy(self) -> tuple[bool, dict[str, str]]:
+        """Whether it works, and for each part `ok` or why not, without an identity or a secret."""
         ...
 
     def ready(self) -> tuple[bool, dict[str, str]]:
@@ -49,16 +49,10 @@ def create_app(view: GatewayView, *, host: str = "127.0.0.1") -> ASGIApp:
     """The ASGI application over that view; `host` is the address it is reached by, besides `OWN_NAMES`."""
 
     async def healthz(_: Request) -> Response:
-        if view.healthy():
-            return PlainTextResponse("ok\n")
-        return PlainTextResponse("a task of the gateway has stopped; see its log\n", status_code=503)
+        return _verdict(*view.healthy())
 
     async def readyz(_: Request) -> Response:
-        ready, conditions = view.ready()
-        if ready:
-            return PlainTextResponse("ok\n")
-        reasons = [f"{name}: {state}" for name, state in conditions.items() if state != "ok"]
-        return PlainTextResponse("\n".join(reasons or ["not ready"]) + "\n", status_code=503)
+        return _verdict(*view.ready())
 
     async def chargers(_: Request) -> Response:
         return JSONResponse(await view.chargers())
@@ -80,6 +74,14 @@ def create_app(view: GatewayView, *, host: str = "127.0.0.1") -> ASGIApp:
         exception_handlers={HTTPException: _http_problem, 500: _own_fault},
     )
     return _SecureHeaders(app)  # around all of it, Starlette's own error page included
+
+
+def _verdict(good: bool, conditions: dict[str, str]) -> Response:
+    """200 and ok, or 503 and a line for each condition that does not hold."""
+    if good:
+        return PlainTextResponse("ok\n")
+    reasons = [f"{name}: {state}" for name, state in conditions.items() if state != "ok"]
+    return PlainTextResponse("\n".join(reasons or ["not ready"]) + "\n", status_code=503)
 
 
 async def _http_problem(_: Request, exc: Exception) -> Response:

@@ -28,15 +28,15 @@ class View:
     """A gateway with one charger, to be set as the test needs."""
 
     def __init__(self) -> None:
-        self.is_healthy = True
+        self.parts = {"store": "ok", "chargers": "ok"}
         self.conditions = {"store": "ok", "configuration": "ok", "poll": "ok"}
         self.fault: Fault | None = None
         self.known: dict[str, dict[str, Any]] = {"SITE-1": {"identity": "SITE-1", "connectors": []}}
 
-    def healthy(self) -> bool:
+    def healthy(self) -> tuple[bool, dict[str, str]]:
         if self.fault:
             raise self.fault
-        return self.is_healthy
+        return set(self.parts.values()) == {"ok"}, self.parts
 
     def ready(self) -> tuple[bool, dict[str, str]]:
         return set(self.conditions.values()) == {"ok"}, self.conditions
@@ -89,8 +89,8 @@ def ask(view: View) -> Ask:
 
 async def test_healthz_is_ok_or_says_where_to_look(ask: Ask, view: View) -> None:
     assert (await ask("/healthz"))[::2] == (200, "ok\n")
-    view.is_healthy = False
-    assert (await ask("/healthz"))[::2] == (503, "a task of the gateway has stopped; see its log\n")
+    view.parts["store"] = "cannot write; see the log"
+    assert (await ask("/healthz"))[::2] == (503, "store: cannot write; see the log\n")
 
 
 async def test_readyz_is_ok_or_says_what_is_missing(ask: Ask, view: View) -> None:
@@ -100,7 +100,7 @@ async def test_readyz_is_ok_or_says_what_is_missing(ask: Ask, view: View) -> Non
 
 
 async def test_fault_w_16_health_names_no_charger(ask: Ask, view: View) -> None:
-    for view.is_healthy in (True, False):
+    for view.parts["store"] in ("ok", "cannot write; see the log"):
         for path in ("/healthz", "/readyz"):
             assert "SITE-1" not in str(await ask(path))
 

@@ -17,8 +17,8 @@ from ocpp_gateway.web.server import serve
 class View:
     """A gateway that is well and has no charger."""
 
-    def healthy(self) -> bool:
-        return True
+    def healthy(self) -> tuple[bool, dict[str, str]]:
+        return True, {}
 
     def ready(self) -> tuple[bool, dict[str, str]]:
         return True, {}
