@@ -122,7 +122,7 @@ def _link_up(point: ChargePoint, event: LinkUp, turn: Turn) -> None:
         point.identity = event.identity
         turn.persist(IdentityRecord(event.identity))
     connectors.show(point, event.identity.number_of_connectors)
-    point.link_up_s, point.unreachable_at_s = turn.now_s, None
+    point.link_up_s = turn.now_s  # it is reachable when a snapshot arrives, not yet
     # What the charger holds now is unknown: it may have restarted, or fallen back. All limits are written again.
     point.station_commanded_w, point.station_confirmed_w, point.station_refused_until_s = None, None, 0.0
     for connector in point.connectors.values():
@@ -132,7 +132,7 @@ def _link_up(point: ChargePoint, event: LinkUp, turn: Turn) -> None:
 
 
 def _link_lost(point: ChargePoint, event: LinkLost, turn: Turn) -> None:
-    point.link_up_s = None
+    point.link_up_s, point.lost = None, True
     if point.unreachable_at_s is None and not point.unreachable:
         point.unreachable_at_s = turn.now_s + point.settings.unreachable_after_s
     turn.alarm("charger_lost", reason=event.reason)
@@ -140,9 +140,9 @@ def _link_lost(point: ChargePoint, event: LinkLost, turn: Turn) -> None:
 
 def _snapshot(point: ChargePoint, event: SnapshotTaken, turn: Turn) -> None:
     snapshot = event.snapshot
-    if point.unreachable:
+    if point.lost:
         turn.alarm("charger_lost", cleared=True)
-    point.unreachable, point.unreachable_at_s = False, None
+    point.lost, point.unreachable, point.unreachable_at_s = False, False, None
     point.last_snapshot_at = snapshot.taken_at
     point.station_power_w, point.station_current_a = snapshot.power_w, snapshot.current_a
     for registers in snapshot.connectors:
@@ -185,8 +185,9 @@ def _command_refused(point: ChargePoint, event: CommandRefused, turn: Turn) -> N
     turn.alarm("limit_not_taken", connector_id=event.connector_id, power_w=event.value, reason=event.reason)
     connector = point.connectors.get(event.connector_id)
     if connector is None:
-        point.station_commanded_w = None
-        point.station_refused_until_s = turn.now_s + REFUSED_COMMAND_WAITS_S
+        if point.station_commanded_w == event.value:
+            point.station_commanded_w = None
+            point.station_refused_until_s = turn.now_s + REFUSED_COMMAND_WAITS_S
     elif connector.commanded_w == event.value:
         connector.commanded_w, connector.refused_w = None, event.value
         connector.refused_until_s = turn.now_s + REFUSED_COMMAND_WAITS_S

@@ -56,6 +56,7 @@ def gate_is_open(point: ChargePoint, connector: Connector) -> bool:
 def apply_limits(point: ChargePoint, turn: Turn) -> None:
     """Command every limit that is not what was commanded last, in the order that never exceeds a limit on the way."""
     if point.settings.read_only or point.link_up_s is None:
+        point.limits_until_s = None  # there is nothing to command before the link is up, and then everything is
         return
     now, register = turn.now, point.settings.power_register
     station_limit = station_limit_at(point, now.utc)
@@ -120,14 +121,16 @@ def _stack(point: ChargePoint, purpose: Purpose, *connector_ids: int) -> list[In
 def _in_force(stack: Sequence[InstalledProfile], at: datetime | None, transaction_start: datetime | None) -> InForce:
     if not stack:
         return UNCONSTRAINED
-    if at is None:  # P-36: what cannot be evaluated counts with the lowest limit it names
-        return InForce(_lowest(stack), None)
-    limits = []
-    for installed in stack:
-        profile = installed.profile
-        starts = installed.record.installed_at.utc if profile.purpose is Purpose.CHARGE_POINT_MAX else transaction_start
-        limits.append((profile, starts))
-    return limit_at(limits, at)
+    started = [(installed.profile, _relative_start(installed, transaction_start)) for installed in stack]
+    if at is None or any(start is None and profile.is_relative for profile, start in started):
+        return InForce(_lowest(stack), None)  # P-36: what cannot be evaluated counts with the lowest limit it names
+    return limit_at(started, at)
+
+
+def _relative_start(installed: InstalledProfile, transaction_start: datetime | None) -> datetime | None:
+    """What a Relative schedule counts from: for the station its acceptance, else the transaction (P-21)."""
+    of_station = installed.profile.purpose is Purpose.CHARGE_POINT_MAX
+    return installed.record.installed_at.utc if of_station else transaction_start
 
 
 def _lowest(stack: Sequence[InstalledProfile]) -> Limit:

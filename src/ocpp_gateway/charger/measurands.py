@@ -66,7 +66,8 @@ SUPPORTED_MEASURANDS: frozenset[str] = frozenset(_SOURCES) | {
 
 def format_number(value: float) -> str:
     """A number as OCPP wants it: a decimal point, no exponent, no needless zeros (M-06)."""
-    return str(value) if isinstance(value, int) else f"{value:.3f}".rstrip("0").rstrip(".")
+    # What rounds to zero has no sign: -0.0 + 0.0 is 0.0.
+    return str(value) if isinstance(value, int) else f"{round(value, 3) + 0.0:.3f}".rstrip("0").rstrip(".")
 
 
 def sampled_values(configured: str, reading: Reading, context: str) -> list[SampledValue]:

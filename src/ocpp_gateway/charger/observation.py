@@ -6,6 +6,7 @@ Source: decisions.md, Energy and sessions, Tags; conformance M-31 to M-34, X-01,
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 from ocpp_gateway.charger import authorization, meter_values, metering, tags, transactions
 from ocpp_gateway.charger.state import LIMIT_ACTS_WITHIN_S, AuthorizationMode, ChargePoint, Connector, Ending, Evidence
@@ -69,6 +70,7 @@ def _proven(
         transactions.stop(
             point, connector, turn, reason=reason, at=transaction.last_sample_at, meter_wh=transaction.last_meter_wh
         )
+        connector.tags = connector.tags.car_left()
     connector.unproven = connector.after_restart = False
     meter_values.schedule_samples(point, connector, turn)
     return True
@@ -91,7 +93,7 @@ def _take_counters(
         and registers.charging_s > before.charging_s
     )
     if registers.session_energy_wh is None:
-        return connector.register_status is Status.CHARGING or seconds_grew
+        return registers.status is Status.CHARGING or seconds_grew
     meter = connector.meter
     fed = metering.feed(
         meter,
@@ -110,26 +112,28 @@ def _take_counters(
     if fed.record.register_wh != meter.record.register_wh:
         turn.persist(fed.record)
     energy_grew = fed.total_wh > meter.total_wh
-    return connector.register_status is Status.CHARGING or (connector.plugged and (seconds_grew or energy_grew))
+    return registers.status is Status.CHARGING or (connector.plugged and (seconds_grew or energy_grew))
 
 
 def _take_tag(point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn) -> None:
     if registers.tag is None:
         return
-    watch = connector.tags
-    if registers.tag.unusable and not watch.unusable_reported:
+    before = connector.tags
+    connector.tags, presented = tags.watch(before, registers.tag)
+    if connector.tags.unusable and not before.unusable:
         turn.alarm("id_tag_unusable", connector_id=connector.connector_id)
-    connector.tags, presented = tags.watch(watch, registers.tag)
-    if connector.tags.unusable_reported is not registers.tag.unusable:
-        connector.tags = replace(connector.tags, unusable_reported=registers.tag.unusable)
     if presented is not None:
+        if not connector.plugged:  # the visit begins with the card (S-20)
+            connector.visited = True
+            timeout_s = point.configuration.integer("ConnectionTimeOut")
+            connector.plug_awaited_until_s = turn.now_s + timeout_s if timeout_s else inf
         authorization.tag_presented(point, connector, turn, presented)
 
 
 def _take_presence(point: ChargePoint, connector: Connector, turn: Turn, *, settled: bool) -> None:
     """The car came, stands, or has left: leaving must stand, as it reopens the gate."""
     if connector.plugged:
-        connector.absent, connector.visited = None, True
+        connector.absent, connector.visited, connector.plug_awaited_until_s = None, True, 0.0
         if connector.preparing_since_s is None and connector.transaction is None:
             connector.preparing_since_s = turn.now_s
             standing = connector.tags.standing
@@ -137,7 +141,10 @@ def _take_presence(point: ChargePoint, connector: Connector, turn: Turn, *, sett
                 connector.tags = replace(connector.tags, presented=standing)
                 authorization.tag_presented(point, connector, turn, standing)
         return
-    if not connector.visited or connector.register_status is not Status.AVAILABLE or not settled:
+    if not connector.visited:
+        return
+    if not _shows(connector, Status.AVAILABLE) or not settled or _awaits_plug(connector, turn.now_s):
+        connector.absent = None
         return
     connector.absent = _stands(connector.absent, turn)
     if connector.transaction is None and _confirmed(connector.absent, turn):
@@ -145,6 +152,22 @@ def _take_presence(point: ChargePoint, connector: Connector, turn: Turn, *, sett
         connector.preparing_since_s = connector.unwanted_since_s = connector.evidence = None
         connector.tags, connector.unasked = connector.tags.car_left(), None
         transactions.set_closed(connector, turn, closed=False)
+
+
+def _shows(connector: Connector, status: Status) -> bool:
+    """Whether the last snapshot itself shows that status; `register_status` outlives unknown ones, and proves less."""
+    return connector.registers is not None and connector.registers.status is status
+
+
+def _is_unknown(connector: Connector) -> bool:
+    """Whether the last snapshot shows no status that means anything: nothing starts or ends by it (faults M-16)."""
+    return connector.registers is None or connector.registers.status is None
+
+
+def _awaits_plug(connector: Connector, now_s: float) -> bool:
+    """Whether somebody showed a card and may still come with a car: for ConnectionTimeOut, or while it is shown."""
+    shown = connector.tags.presented is not None and connector.tags.presented == connector.tags.standing
+    return connector.plug_awaited_until_s > (0.0 if shown else now_s)
 
 
 def _run(point: ChargePoint, connector: Connector, turn: Turn, *, settled: bool, metered: bool) -> None:
@@ -156,7 +179,7 @@ def _run(point: ChargePoint, connector: Connector, turn: Turn, *, settled: bool,
         _watch_fault(point, connector, turn)
     elif not settled:  # it proves nothing yet, but it is not said to be otherwise either
         connector.ending = connector.ending or Ending(turn.now, 0)
-    else:
+    elif not _is_unknown(connector):
         connector.ending = _stands(connector.ending, turn)
         if _confirmed(connector.ending, turn):
             id_tag = connector.transaction.id_tag if reason == "Local" and connector.transaction is not None else None
@@ -179,12 +202,16 @@ def _start_on_evidence(
     point: ChargePoint, connector: Connector, turn: Turn, meter_before_wh: int, *, grew: bool
 ) -> None:
     """The charger decides who charges: the first evidence of charging starts the transaction."""
-    if not grew or connector.closed or not connector.operative:
+    if connector.closed or not connector.operative:
         connector.evidence = None
-        _watch_unwanted_energy(connector, turn, charging=grew and connector.register_status is Status.CHARGING)
+        _watch_unwanted_energy(connector, turn, charging=grew and _shows(connector, Status.CHARGING))
         return
-    evidence = connector.evidence or Evidence(turn.now, meter_before_wh)
-    connector.evidence = evidence
+    _watch_unwanted_energy(connector, turn, charging=False)
+    if grew and connector.evidence is None:
+        connector.evidence = Evidence(turn.now, meter_before_wh)
+    evidence = connector.evidence
+    if evidence is None:
+        return
     if connector.tags.pending and turn.now_s - evidence.since.monotonic_s < TAG_AWAITED_S:
         return
     if point.restart_by_s is not None:  # nothing begins before the boot of a Reset

@@ -57,14 +57,16 @@ def current_status(point: ChargePoint, connector: Connector, now_s: float) -> Re
 
 def _below_minimum(point: ChargePoint, connector: Connector) -> bool:
     """Whether the limit is too low for any car: that is the EVSE's doing (S-13)."""
-    return connector.commanded_w is not None and connector.commanded_w < point.settings.power_register.minimum_w
+    least_w = max(point.settings.power_register.minimum_w, 1)
+    return connector.commanded_w is not None and connector.commanded_w < least_w
 
 
 def _starting(connector: Connector, now_s: float) -> bool:
     transaction = connector.transaction
     if transaction is None or transaction.charging_seen:
         return False
-    return now_s - transaction.started_at.monotonic_s < LIMIT_ACTS_WITHIN_S
+    # Negative when the machine started anew in between.
+    return 0 <= now_s - transaction.started_at.monotonic_s < LIMIT_ACTS_WITHIN_S
 
 
 def station_status(point: ChargePoint) -> ReportedStatus:
@@ -113,9 +115,10 @@ def report_changes(point: ChargePoint, turn: Turn) -> None:
 
 
 def _may_be_said(point: ChargePoint, connector: Connector) -> bool:
-    """Whether somebody listens, and a change of status is no glitch."""
+    """Whether somebody listens, and a change of status is no glitch; that the charger is silent is none."""
     unread = connector.registers is None and point.link_up_s is not None
-    return point.accepted and connector.ending is None and not connector.unproven and not unread
+    known = connector.ending is None and not connector.unproven and not unread
+    return point.accepted and (known or point.unreachable)
 
 
 def must_stand_until_s(point: ChargePoint, connector: Connector) -> float | None:

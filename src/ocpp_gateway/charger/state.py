@@ -116,7 +116,8 @@ class Connector:
     evidence: Evidence | None = None
     ending: Ending | None = None
     absent: Ending | None = None
-    visited: bool = False  # a car was here since the connector was last free
+    visited: bool = False  # a car or a card was here since the connector was last free
+    plug_awaited_until_s: float = 0.0  # a card was shown before the plug; 0 when a car is here, or nobody is expected
     faulted_since_s: float | None = None
     preparing_since_s: float | None = None
     preparing_expired: bool = False
@@ -178,6 +179,7 @@ class ChargePoint:
     link_up_s: float | None = None  # since when the link is up; None while it is down
     unreachable_at_s: float | None = None  # when a silent charger becomes Faulted
     unreachable: bool = False
+    lost: bool = False  # the operator was told so
     station_reported: ReportedStatus | None = None
     station_commanded_w: int | None = None
     station_confirmed_w: int | None = None

@@ -152,9 +152,12 @@ _PASSED_THROUGH = frozenset({S.AVAILABLE, S.PREPARING, S.FINISHING})
 def transitions(last: ChargePointStatus, target: ChargePointStatus) -> tuple[ChargePointStatus, ...]:
     """The statuses to report so that every step is one of the matrix: the target, after what polling skipped (S-02)."""
     paths: deque[tuple[ChargePointStatus, ...]] = deque([(last,)])
+    plugged = target in PLUGGED
     while paths:
         path = paths.popleft()
         if target in _ALLOWED[path[-1]] or target is path[-1]:
             return (*path[1:], target)
-        paths.extend((*path, step) for step in _ALLOWED[path[-1]] if step in _PASSED_THROUGH and step not in path)
+        steps = [step for step in _ALLOWED[path[-1]] if step in _PASSED_THROUGH and step not in path]
+        # First those that agree with the target about a car: it was there all the time, or it was not (R-15).
+        paths.extend((*path, step) for step in sorted(steps, key=lambda step: (step in PLUGGED) is not plugged))
     raise AssertionError((last, target))

@@ -1,7 +1,8 @@
 """When a tag register's content is somebody presenting a card.
 
-An event is a change to a non-empty tag, seen in two equal reads. A tag that stands there since before is
-nobody's: it may be the last customer's. Source: decisions.md, Tags; conformance A-03; registers.md 2.3.
+An event is a change to a non-empty tag, seen in two equal reads; so is its end: one odd read changes nothing. A tag
+that stands there since before is nobody's: it may be the last customer's. Source: decisions.md, Tags; conformance
+A-03; registers.md 2.3; faults M-20.
 """
 
 from __future__ import annotations
@@ -15,21 +16,19 @@ from ocpp_gateway.registers.snapshot import Tag
 class TagWatch:
     """What was seen of a tag register. `standing` is content that is no news; `presented` this visit's card.
 
-    `candidate` and `empty_read_s` are a change that was read once: it counts when a second read says the same.
+    `unusable` tells that what stands there cannot be an idTag; `candidate` is what was read once and differs.
     """
 
     standing: str | None = None
-    candidate: str | None = None
-    candidate_read_s: float = 0.0
-    empty_read_s: float | None = None
+    unusable: bool = False
+    candidate: Tag | None = None
     presented: str | None = None
     started: bool = False
-    unusable_reported: bool = False
 
     @property
     def pending(self) -> bool:
-        """Whether a change was read once and waits for its second, equal read."""
-        return self.candidate is not None
+        """Whether a card was read once and waits for its second, equal read."""
+        return self.candidate is not None and self.candidate.id_tag is not None
 
     def car_left(self) -> TagWatch:
         """The watch for the next visit: what stands now stays standing, and belongs to nobody."""
@@ -38,27 +37,21 @@ class TagWatch:
 
 def watch(before: TagWatch, tag: Tag) -> tuple[TagWatch, str | None]:
     """The watch after a read, and the id tag presented by it, if any."""
-    seen = tag.id_tag
     if not before.started:  # what stands at the first read may be anybody's
-        return replace(before, started=True, standing=seen), None
-    if seen is None:
-        return before if tag.unusable else _emptied(before, tag.read_s), None
-    if before.standing is not None and seen.casefold() == before.standing.casefold():
-        known = before.candidate is None and before.empty_read_s is None
-        return before if known else replace(before, candidate=None, empty_read_s=None), None
-    if before.candidate != seen:
-        return replace(before, candidate=seen, candidate_read_s=tag.read_s, empty_read_s=None), None
-    if tag.read_s == before.candidate_read_s:
+        return replace(before, started=True, standing=tag.id_tag, unusable=tag.unusable), None
+    if _is_same(tag, before.standing, unusable=before.unusable):
+        return (before if before.candidate is None else replace(before, candidate=None)), None
+    once = before.candidate
+    if once is None or (once.id_tag, once.unusable) != (tag.id_tag, tag.unusable):
+        return replace(before, candidate=tag), None
+    if tag.read_s == once.read_s:
         return before, None
-    return replace(before, standing=seen, candidate=None, presented=seen), seen
+    # An unreadable card is somebody else's: what it starts is not billed to the card before it.
+    presented = None if tag.unusable else tag.id_tag or before.presented
+    return replace(before, standing=tag.id_tag, unusable=tag.unusable, candidate=None, presented=presented), tag.id_tag
 
 
-def _emptied(before: TagWatch, read_s: float) -> TagWatch:
-    """A register that reads empty twice was cleared: the same card is news when it comes again."""
-    if before.standing is None and before.candidate is None:
-        return before
-    if before.empty_read_s is None:
-        return replace(before, candidate=None, empty_read_s=read_s)
-    if read_s == before.empty_read_s:
-        return before
-    return replace(before, standing=None, candidate=None, empty_read_s=None)
+def _is_same(tag: Tag, standing: str | None, *, unusable: bool) -> bool:
+    if tag.id_tag is None or standing is None:
+        return tag.id_tag is standing and tag.unusable is unusable
+    return tag.id_tag.casefold() == standing.casefold()

@@ -51,8 +51,11 @@ def start(
         serial_number=identity.serial_number if identity is not None else None,
         parent_id_tag=parent_id_tag,
         standing_tag=tag.id_tag if tag is not None else None,
+        charging_seen=connector.register_status is Status.CHARGING,
     )
     connector.transaction = transaction
+    connector.faulted_since_s = connector.unwanted_since_s = None
+    connector.unwanted_told = False
     connector.authorization = connector.evidence = connector.ending = None
     connector.preparing_since_s, connector.preparing_expired = None, False
     meter_values.schedule_samples(point, connector, turn)
@@ -197,7 +200,7 @@ def goes_on(point: ChargePoint, connector: Connector, registers: ConnectorSnapsh
     less_energy = _lower(registers.session_energy_wh, counters.register_wh)
     less_time = _lower(registers.charging_s, counters.charging_s)
     if connector.after_restart:
-        if connector.register_status in {None, Status.FAULTED}:
+        if registers.status in {None, Status.FAULTED}:  # M-16
             return None
         lasts = connector.register_status in LASTS and not (less_energy or less_time or other_card)
     else:

@@ -73,6 +73,11 @@ class ChargingProfile:
     duration_s: int | None = None
     min_charging_rate: float | None = None
 
+    @property
+    def is_relative(self) -> bool:
+        """Whether its schedule counts from the start of the transaction, or of its acceptance (P-21)."""
+        return self.start_schedule is None or self.kind is Kind.RELATIVE
+
 
 _RECURRENCE = {"Daily": DAY_S, "Weekly": WEEK_S}
 
