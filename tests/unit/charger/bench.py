@@ -6,23 +6,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from ocpp_gateway.charger.core import ChargerCore
 from ocpp_gateway.charger.events import (
+    Alarm,
     Answered,
     Call,
     CallReceived,
+    ClockSet,
     Command,
     DeadlineReached,
     Delivered,
     Effect,
     Event,
+    Failed,
+    Failure,
+    LinkLost,
     LinkUp,
     Persist,
     RegistrationStatus,
     Reply,
     ReplyError,
+    SessionDown,
     SessionUp,
     SnapshotTaken,
 )
@@ -36,12 +42,13 @@ from ocpp_gateway.charger.records import (
     ProfileRecord,
     ProfileRemoved,
     Record,
+    StampsResolved,
     StoredCharger,
     TransactionIdRecord,
     TransactionRecord,
 )
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePointSettings, Connector
-from ocpp_gateway.instant import Instant
+from ocpp_gateway.instant import Instant, format_utc, parse_utc, resolve_stamp
 from ocpp_gateway.registers.snapshot import ChargerIdentity, ChargerSnapshot, ConnectorSnapshot, Tag
 from ocpp_gateway.registers.vocabulary import ChargePointStatus
 from ocpp_gateway.smart_charging.power import PowerRegister
@@ -52,6 +59,8 @@ DUO = ChargerIdentity(2, "Compleo", "DUO", "SN-1", "6.4.1")
 SETTINGS = ChargePointSettings(
     max_power_w=44_000, power_register=REGISTER, connector_max_power_w=22_000, number_of_connectors=2
 )
+
+Kept = TypeVar("Kept", bound=Record)
 
 
 @dataclass
@@ -98,6 +107,20 @@ class Shelf:
                 gone = (record.connector_id, record.charging_profile_id)
                 kept = tuple(p for p in stored.profiles if (p.connector_id, p.charging_profile_id) != gone)
                 self.stored = replace(stored, profiles=kept)
+            case StampsResolved(boot_id, utc_at_zero):
+                zero = parse_utc(utc_at_zero)
+                self.outbox = [
+                    replace(
+                        row,
+                        payload={
+                            name: resolve_stamp(value, boot_id=boot_id, utc_at_zero=zero)
+                            if name == "timestamp"
+                            else value
+                            for name, value in row.payload.items()
+                        },
+                    )
+                    for row in self.outbox
+                ]
             case _:
                 pass
 
@@ -105,7 +128,7 @@ class Shelf:
 class Bench:
     """Drives a core by hand: time goes on by `wait`, registers change by `see`."""
 
-    def __init__(self, settings: ChargePointSettings = SETTINGS, **configuration: str) -> None:
+    def __init__(self, settings: ChargePointSettings = SETTINGS, /, **configuration: str) -> None:
         self.settings, self.configuration = settings, configuration
         self.now = Instant(NINE, "boot", 1000.0)
         self.shelf = Shelf()
@@ -155,10 +178,24 @@ class Bench:
         self.poll(15)
         return self
 
+    def offline(self) -> Bench:
+        """The connection to the central system is gone; what was asked gets no answer."""
+        self.give(SessionDown())
+        return self
+
+    def cut(self) -> Bench:
+        """The charger stops answering."""
+        self.give(LinkLost("the cable is pulled"))
+        return self
+
+    def unseen(self, connector_id: int = 1, **changes: Any) -> Bench:
+        """A connector's registers change while nobody reads them."""
+        self.registers[connector_id] = replace(self.registers[connector_id], **changes)
+        return self
+
     def see(self, connector_id: int = 1, *, seconds: float = 1.0, **changes: Any) -> list[Effect]:
         """A connector's registers change, and the next poll shows it."""
-        self.registers[connector_id] = replace(self.registers[connector_id], **changes)
-        return self.poll(1, seconds=seconds)
+        return self.unseen(connector_id, **changes).poll(1, seconds=seconds)
 
     def poll(self, times: int = 1, *, seconds: float = 1.0, interrupted: bool = False) -> list[Effect]:
         effects: list[Effect] = []
@@ -177,6 +214,33 @@ class Bench:
             self.registers[connector_id], tag=Tag(id_tag, unusable=False, read_s=self.now.monotonic_s)
         )
         return self.poll(2)
+
+    def charging(self, connector_id: int = 1, *, id_tag: str | None = "CARD") -> Bench:
+        """A car is plugged, a card is shown, and where the charger decides it charges."""
+        self.see(connector_id, status=ChargePointStatus.PREPARING)
+        if id_tag is not None:
+            self.card(id_tag, connector_id)
+        if self.settings.mode is AuthorizationMode.CENTRAL_SYSTEM:
+            self.authorize()
+        self.charge(connector_id)
+        return self
+
+    def charge(self, connector_id: int = 1, *, wh: int = 0, seconds: float = 1.0) -> list[Effect]:
+        """So many seconds later so much more energy has flowed."""
+        before = self.registers[connector_id]
+        return self.see(
+            connector_id,
+            seconds=seconds,
+            status=ChargePointStatus.CHARGING,
+            charging_s=(before.charging_s or 0) + round(seconds),
+            session_energy_wh=(before.session_energy_wh or 0) + wh,
+        )
+
+    def leave(self, connector_id: int = 1, *, tag: str | None = None) -> list[Effect]:
+        """The car is unplugged, and that has stood long enough."""
+        left = Tag(tag, unusable=False, read_s=self.now.monotonic_s)
+        effects = self.see(connector_id, status=ChargePointStatus.AVAILABLE, tag=left)
+        return effects + self.poll(4)
 
     def wait(self, seconds: float) -> list[Effect]:
         """Time goes on; deadlines on the way are kept."""
@@ -202,6 +266,11 @@ class Bench:
         request = next(e for e in reversed(self.effects) if isinstance(e, Call) and e.action == "Authorize")
         self.give(Answered(request.request_id, {"idTagInfo": {"status": status, **info}}))
 
+    def unanswered(self, failure: Failure) -> None:
+        """The last Authorize.req gets no usable answer."""
+        request = next(e for e in reversed(self.effects) if isinstance(e, Call) and e.action == "Authorize")
+        self.give(Failed(request.request_id, failure))
+
     def deliver(self, transaction_id: int = 7, status: str = "Accepted", transmissions: int = 1) -> None:
         """The central system answers all that is in the outbox."""
         for row in self.shelf.outbox[self._undelivered :]:
@@ -216,6 +285,16 @@ class Bench:
         self.now = self.now.plus(seconds)
         self.core = self._core()
         return self
+
+    def forget_the_time(self) -> Bench:
+        """A machine without a clock battery: nobody has told it the time yet."""
+        self.now = replace(self.now, utc=None)
+        return self
+
+    def learn_the_time(self, utc: datetime) -> list[Effect]:
+        """The central system tells the time."""
+        self.now = replace(self.now, utc=utc)
+        return self.give(ClockSet("boot", format_utc(utc - timedelta(seconds=self.now.monotonic_s))))
 
     # ------------------------------------------------------------ what came of it
 
@@ -237,6 +316,15 @@ class Bench:
             and effect.payload["connectorId"] == connector_id
         ]
 
+    def stops(self) -> list[dict[str, Any]]:
+        return self.queued("StopTransaction")
+
+    def starts(self) -> list[dict[str, Any]]:
+        return self.queued("StartTransaction")
+
+    def alarms(self) -> list[str]:
+        return [e.event + "_cleared" * e.cleared for e in self.effects if isinstance(e, Alarm)]
+
     def commanded_w(self, connector_id: int = 1) -> int | None:
         values = [e.value for e in self.effects if isinstance(e, Command) and e.connector_id == connector_id]
         return values[-1] if values else None
@@ -250,8 +338,9 @@ def mode(name: AuthorizationMode, **changes: Any) -> ChargePointSettings:
     return replace(SETTINGS, mode=name, **changes)
 
 
-def of_type(effects: Iterable[Effect], kind: type[Effect]) -> list[Effect]:
-    return [effect for effect in effects if isinstance(effect, kind)]
+def kept(effects: Iterable[Effect], kind: type[Kept]) -> list[Kept]:
+    """The records of a kind among the effects."""
+    return [effect.record for effect in effects if isinstance(effect, Persist) and isinstance(effect.record, kind)]
 
 
 def seconds_after(stamp: str, start: datetime = NINE) -> float:
