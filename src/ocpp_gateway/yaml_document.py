@@ -33,12 +33,15 @@ class Document:
     """The plain values of a YAML text, and where each of them stands.
 
     `key_places` holds where a key is written, `value_places` where its value begins; lines and columns count from 1.
+    `mistakes` are those of the text itself, such as a key that stands there twice (its last value is in the data), or
+    a value that cannot be read (None in the data); `validate` tells them with its own.
     """
 
     file: str
     data: Any
     key_places: Mapping[Path, tuple[int, int]] = field(repr=False, default_factory=dict)
     value_places: Mapping[Path, tuple[int, int]] = field(repr=False, default_factory=dict)
+    mistakes: tuple[Mistake, ...] = ()
 
     def place(self, path: Path) -> tuple[int, int]:
         """Line and column of the value at `path`, or of the innermost key around it that exists."""
@@ -72,7 +75,7 @@ class Document:
 
 
 def parse_yaml(text: str, file: str) -> Document:
-    """The one document in a YAML 1.2 text. Raises ConfigurationError: syntax, or every key that stands there twice."""
+    """The one document in a YAML 1.2 text. Raises ConfigurationError for what is no YAML; see `Document.mistakes`."""
     yaml = YAML(typ="safe", pure=True)
     try:
         root = yaml.compose(text)
@@ -84,15 +87,14 @@ def parse_yaml(text: str, file: str) -> Document:
         raise ConfigurationError(Mistake(file, line, column, "", "a character that YAML does not allow")) from exc
     reader = _Reader(file, yaml.constructor)
     data = None if root is None else reader.read(root, ())
-    if reader.mistakes:
-        raise ConfigurationError(*reader.mistakes)
-    return Document(file, data, reader.key_places, reader.value_places)
+    return Document(file, data, reader.key_places, reader.value_places, tuple(reader.mistakes))
 
 
 def validate(model: type[Model], document: Document, *, extra_mistakes: Iterable[Mistake] = ()) -> Model:
     """The document as that model.
 
-    Raises ConfigurationError with every mistake in the order of the lines, `extra_mistakes` among them.
+    Raises ConfigurationError with every mistake in the order of the lines: those of the text, of the values, and
+    `extra_mistakes`.
     """
     mistakes = list(extra_mistakes)
     try:
@@ -102,6 +104,9 @@ def validate(model: type[Model], document: Document, *, extra_mistakes: Iterable
             mistakes.append(Mistake(document.file, *START, "", "the file is empty"))
         else:
             mistakes.extend(_mistakes(exc, model, document))
+    unread = {(mistake.line, mistake.column) for mistake in document.mistakes if not mistake.key}
+    mistakes = [mistake for mistake in mistakes if (mistake.line, mistake.column) not in unread]  # it is not empty
+    mistakes.extend(document.mistakes)
     if mistakes:
         raise ConfigurationError(*sorted(mistakes, key=lambda m: (m.line or 0, m.column or 0)))
     return valid

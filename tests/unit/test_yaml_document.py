@@ -51,6 +51,10 @@ class File(Strict):
         return value
 
 
+class Anything(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
 def mistakes(text: str) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
         validate(File, parse_yaml(text, "f.yaml"))
@@ -132,6 +136,26 @@ def test_a_secret_at_a_wrong_place_is_never_told() -> None:
     assert "hunter2" not in "\n".join(mistakes(text))
 
 
+def test_a_key_that_stands_there_twice_hides_no_other_mistake() -> None:
+    text = "version: x\nversion: 2\nenabled: 3\nchargers: []\ncharger: 1\nchargers:\n- identity: 7\n"
+    assert mistakes(text) == [
+        "f.yaml:2:1: version: the key stands here a second time; first in line 1",
+        "f.yaml:3:10: enabled: must be true or false",
+        "f.yaml:5:1: charger: unknown key (known: by_name, labels, link, limit, password, even)",
+        "f.yaml:6:1: chargers: the key stands here a second time; first in line 4",
+        "f.yaml:7:3: chargers[0].modbus: is missing",
+        "f.yaml:7:13: chargers[0].identity: must be text (put quotation marks around it)",
+    ]
+
+
+def test_a_value_that_cannot_be_read_is_one_mistake_beside_the_others() -> None:
+    assert mistakes("version: !env VERSION\nenabled: 3\nchargers: &a [*a]\n") == [
+        "f.yaml:1:10: unknown tag !env",
+        "f.yaml:2:10: enabled: must be true or false",
+        "f.yaml:3:11: an alias that contains itself",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -165,13 +189,13 @@ def test_a_secret_at_a_wrong_place_is_never_told() -> None:
 )
 def test_broken_yaml_is_told_with_its_place(text: str, expected: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse_yaml(text, "f.yaml")
+        validate(Anything, parse_yaml(text, "f.yaml"))
     assert str(caught.value) == expected
 
 
 def test_every_key_that_stands_twice_is_told() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse_yaml("a: 1\na: 2\nb: {c: 1, c: 2}\n", "f.yaml")
+        validate(Anything, parse_yaml("a: 1\na: 2\nb: {c: 1, c: 2}\n", "f.yaml"))
     assert [(mistake.line, mistake.key) for mistake in caught.value.mistakes] == [(2, "a"), (3, "c")]
 
 

@@ -96,16 +96,21 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
     [
         pytest.param("", "gateway.yaml:1:1: the file is empty", id="empty"),
         pytest.param("version: 1\n\tweb:\n", "gateway.yaml:2:1: a tab; YAML is indented with spaces", id="tab"),
-        pytest.param(
-            "version: 1\nweb: {port: 80}\nweb: {port: 81}\n",
-            "gateway.yaml:3:1: web: the key stands here a second time; first in line 2",
-            id="key twice",
-        ),
         pytest.param("just text", "gateway.yaml:1:1: must be a section of keys", id="no sections"),
     ],
 )
 def test_what_is_no_configuration_is_one_line_with_its_place(mistakes: Mistakes, text: str, line: str) -> None:
     assert mistakes(text) == [line]
+
+
+def test_a_key_that_stands_there_twice_hides_no_other_mistake(mistakes: Mistakes) -> None:
+    text = GOOD.replace("44000", "44").replace("SITE-1", "''") + "web: {port: 8080}\nweb: {prot: 8080}\n"
+    assert [line.split(": ")[:2] for line in mistakes(text)] == [
+        ["gateway.yaml:6:15", "chargers[0].identity"],
+        ["gateway.yaml:9:18", "chargers[0].max_power_w"],
+        ["gateway.yaml:11:1", "web"],
+        ["gateway.yaml:11:7", "web.prot"],
+    ]
 
 
 def test_mistakes_never_quote_a_password(mistakes: Mistakes) -> None:
