@@ -27,6 +27,14 @@ CODE_OF_RULE = {
 }
 VALUE_OF_NO_USE = "PropertyConstraintViolation"
 
+# The schemas name no bounds. OCPP over SOAP has 32-bit integers; beyond 2**53 a double is not exact any more. A
+# transactionId is the central system's own, and only handed back.
+BOUNDS = {
+    "integer": {"minimum": -(2**31), "maximum": 2**31 - 1},
+    "number": {"minimum": -(2**53), "maximum": 2**53},
+}
+UNBOUNDED = "transactionId"
+
 _FOLDER = files("ocpp") / "v16" / "schemas"
 
 
@@ -75,10 +83,19 @@ def _check(validator: Any, payload: Any) -> None:
 def _validator(action: str, part: Part) -> Any:
     if action not in known_actions():
         raise KeyError(action)
-    schema = json.loads((_FOLDER / f"{action}{part}.json").read_text(encoding="utf-8-sig"))
+    schema = json.loads((_FOLDER / f"{action}{part}.json").read_text(encoding="utf-8-sig"), object_hook=_bounded)
     return jsonschema_rs.validator_for(
         schema, validate_formats=True, formats={"date-time": _is_date_time}, mask="the value"
     )
+
+
+def _bounded(schema: dict[str, Any]) -> dict[str, Any]:
+    """A part of a schema, with bounds for the numbers among its properties."""
+    for name, inner in schema.items():
+        for kind, bounds in BOUNDS.items():
+            if isinstance(inner, dict) and inner.get("type") == kind and name != UNBOUNDED:
+                inner.update(bounds)
+    return schema
 
 
 def _is_date_time(text: str) -> bool:

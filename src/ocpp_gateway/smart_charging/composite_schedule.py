@@ -87,8 +87,10 @@ def _schedule_start(
 ) -> tuple[datetime | None, datetime | None]:
     """When the schedule in force began, and when its cycle ends (P-21; recurring cycles are exact in UTC)."""
     start = profile.start_schedule
+    if start is not None and now < start:  # its end may be beyond what a date can say
+        return start, None
     if profile.kind is Kind.RECURRING and profile.recurrence_s is not None and start is not None:
-        cycles = max(0, int((now - start).total_seconds() // profile.recurrence_s))
+        cycles = int((now - start).total_seconds() // profile.recurrence_s)
         began = start + timedelta(seconds=cycles * profile.recurrence_s)
         return began, began + timedelta(seconds=profile.recurrence_s)
     if profile.kind is Kind.ABSOLUTE and start is not None:

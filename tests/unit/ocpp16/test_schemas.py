@@ -33,6 +33,8 @@ STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
         pytest.param("SetChargingProfile", profile(validFrom="2026-03-01T12:00:00.123456789Z"), id="long fraction"),
         pytest.param("SetChargingProfile", profile(validFrom="2026-03-01T12:00:00"), id="T-21: no offset is UTC"),
         pytest.param("GetConfiguration", {"key": []}, id="no keys are all keys"),
+        pytest.param("RemoteStopTransaction", {"transactionId": 2**70}, id="O-12: ids are the central system's"),
+        pytest.param("UnlockConnector", {"connectorId": 2**31 - 1}, id="the largest integer"),
     ],
 )
 def test_a_right_request_passes(action: str, payload: dict[str, Any]) -> None:
@@ -69,6 +71,16 @@ def test_a_right_request_passes(action: str, payload: dict[str, Any]) -> None:
             "PropertyConstraintViolation",
             "csChargingProfiles.chargingSchedule.chargingSchedulePeriod.0.limit",
             id="two decimal places",
+        ),
+        pytest.param(
+            "UnlockConnector", {"connectorId": 2**31}, "PropertyConstraintViolation", "connectorId", id="beyond 32 bits"
+        ),
+        pytest.param(
+            "SetChargingProfile",
+            profile(schedule={"chargingSchedulePeriod": [{"startPeriod": 0, "limit": 1e30}]}),
+            "PropertyConstraintViolation",
+            "csChargingProfiles.chargingSchedule.chargingSchedulePeriod.0.limit",
+            id="O-18 a limit that nothing stands",
         ),
         pytest.param(
             "SetChargingProfile",

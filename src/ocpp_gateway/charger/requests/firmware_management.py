@@ -30,8 +30,8 @@ def _get_diagnostics(point: ChargePoint, call: CallReceived, turn: Turn) -> None
         StartTransfer(
             location=location,
             file_name=file_name,
-            retries=min(call.payload.get("retries", DEFAULT_RETRIES), MOST_RETRIES),
-            retry_interval_s=call.payload.get("retryInterval", DEFAULT_RETRY_INTERVAL_S),
+            retries=max(0, min(call.payload.get("retries", DEFAULT_RETRIES), MOST_RETRIES)),
+            retry_interval_s=max(0, call.payload.get("retryInterval", DEFAULT_RETRY_INTERVAL_S)),
             start_time=call.payload.get("startTime"),
             stop_time=call.payload.get("stopTime"),
         )
