@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -169,6 +170,9 @@ _NO_SUBPROTOCOL = (
 )
 
 _STATUS = {
+    200: "200 OK: a web page and no websocket is at this address; check the path in central_system.url",
+    400: "400 Bad Request: the server takes no OCPP 1.6J connection here, most often because it offers another "
+    "subprotocol than ocpp1.6; check that central_system.url is its OCPP 1.6J address",
     401: "401 Unauthorized: wrong password; check central_system.password (or password_file, authorization_key) "
     "for charge point {identity}",
     403: "403 Forbidden: charge point {identity} may not connect; check that it is enabled at the central system",
@@ -176,6 +180,9 @@ _STATUS = {
     426: "426 Upgrade Required: no websocket at this address; check the path in central_system.url",
     429: "429 Too Many Requests: the central system asks us to come less often",
 }
+
+_HTTP_1_0 = re.compile(r"HTTP/1\.0 ([2-5]\d\d)\b")
+"""The status in what the library says of an answer that it does not read: some proxies still speak HTTP/1.0."""
 
 # OpenSSL's X509_V_ERR_*
 _CERTIFICATE = {
@@ -208,6 +215,8 @@ def problem_of(exc: Exception, endpoint: Endpoint) -> str:
             return f"the host name {place.hostname} cannot be resolved; check central_system.url and DNS"
         case ConnectionRefusedError():
             return "connection refused; check host and port, and that the central system runs"
+        case InvalidMessage() if old := _HTTP_1_0.search(str(exc.__cause__)):
+            return _status_problem(int(old[1]), endpoint.identity)
         case InvalidMessage() | EOFError() | ConnectionResetError():
             return "the server broke off the handshake; check ws:// or wss:// and the port (TLS has to be 1.2 or newer)"
         case InvalidURI():

@@ -113,6 +113,8 @@ async def test_t_11_the_proxy_of_the_environment_is_not_used(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("status", "says"),
     [
+        (200, "a web page and no websocket is at this address; check the path in central_system.url"),
+        (400, "another subprotocol than ocpp1.6; check that central_system.url is its OCPP 1.6J address"),
         (401, "wrong password"),
         (403, "SITE-1 may not connect"),
         (404, "SITE-1 is unknown there"),
@@ -131,6 +133,22 @@ async def test_t_05_t_06_a_refused_handshake_says_what_to_do(status: int, says: 
     assert says in said
     assert said.startswith(f"ws://{place}/ocpp/SITE-1: ")
     assert "S3cret" not in said
+
+
+async def test_t_04_a_server_that_offers_only_ocpp2_0_1_refuses_with_400_and_what_to_do_is_said() -> None:
+    async with server(subprotocols=("ocpp2.0.1",)) as place:
+        assert "another subprotocol than ocpp1.6" in await problem(f"ws://{place}/SITE-1")
+
+
+async def test_t_06_the_status_of_an_http_1_0_answer_is_understood() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.0 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as serving:
+        port = serving.sockets[0].getsockname()[1]
+        assert "wrong password" in await problem(f"ws://127.0.0.1:{port}/SITE-1")
 
 
 @pytest.mark.parametrize("subprotocols", [None, ("ocpp2.0.1",)])
