@@ -56,7 +56,6 @@ def test_every_id_that_a_test_names_is_in_the_list(checklist: Checklist, tests: 
     assert unknown_ids(checklist, tests) == []
 
 
-@pytest.mark.xfail(strict=True, reason="not all of OCPP 1.6J is there yet; this mark goes with the last open MUST")
 def test_every_must_has_a_test_or_a_reason(checklist: Checklist, tests: list[Evidence]) -> None:
     assert still_open(checklist, tests, Level.MUST) == []
 
