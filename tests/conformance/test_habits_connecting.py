@@ -1,4 +1,4 @@
-"""How real central systems and the proxies before them take a connection: paths with a slash, doors that shut at once."""
+"""How real central systems and their proxies take a connection: paths with a slash, doors that shut at once."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ async def test_r_14_nobody_plugs_in_until_connection_time_out(tmp_path: Path) ->
 
 async def test_r_11_no_connector_0_and_none_that_does_not_exist(tmp_path: Path) -> None:
     async with a_station(tmp_path) as world:
-        for connector_id in (0, 3, -1, 2**31):
+        for connector_id in (0, 3, -1, 2**31 - 1):
             assert await remote_start(world, connector_id) == REJECTED
         await world.seconds(10)
         assert statuses(world) == ["Available"]

@@ -22,7 +22,7 @@ from conformance.stories import (
     statuses,
     told,
 )
-from ocpp_gateway.central.policy import Policy, call_error, no_answer
+from ocpp_gateway.central.policy import Policy, call_error, late, no_answer
 from scenario.world import World
 
 pytestmark = pytest.mark.looptime
@@ -71,7 +71,7 @@ async def test_r_32_a_stop_that_is_not_taken_does_not_hold_the_reset(tmp_path: P
         assert await ask(world, "Reset", type="Hard") == ACCEPTED
         answered_at = world.now
         await world.seconds(5)
-        assert await remote_start(world, 2) == REJECTED  # nothing begins before the boot
+        assert await remote_start(world, 2) == REJECTED  # not before the boot
         await world.seconds(40)
         _, boot = frames(world, "BootNotification")
         assert 30 <= (boot.at - answered_at).total_seconds() < 32
@@ -133,7 +133,9 @@ async def test_r_35_after_a_reset_a_plugged_car_waits_for_somebody(tmp_path: Pat
 
 
 async def test_r_35_where_the_charger_decides_a_car_that_goes_on_gets_a_new_transaction(tmp_path: Path) -> None:
-    async with a_station(tmp_path, mode="charger") as world:
+    policy = Policy()
+    policy.answer_next("StopTransaction", late(10))
+    async with a_station(tmp_path, mode="charger", policy=policy) as world:
         await charging(world)
         await ask(world, "Reset", type="Soft")
         await world.seconds(120)

@@ -117,8 +117,6 @@ def start_if_authorised(point: ChargePoint, connector: Connector, turn: Turn) ->
     granted = connector.authorization
     if granted is None or connector.transaction is not None or not connector.plugged or not connector.operative:
         return
-    if point.restart_by_s is not None:  # nothing begins before the boot of a Reset
-        return
     transactions.start(
         point,
         connector,

@@ -214,8 +214,6 @@ def _start_on_evidence(
         return
     if connector.tags.pending and turn.now_s - evidence.since.monotonic_s < TAG_AWAITED_S:
         return
-    if point.restart_by_s is not None:  # nothing begins before the boot of a Reset
-        return
     if point.settings.mode is AuthorizationMode.FREE:
         id_tag = point.settings.free_id_tag
     else:
