@@ -240,15 +240,15 @@ class ModbusLink:
     def _why_unavailable(self, exc: OSError) -> str:
         if isinstance(exc, TimeoutError):
             limit_s = CONNECT_TIMEOUTS * self._timeout_s
-            return f"nothing answers within {limit_s:g} s; check modbus.host, the network and the firewall"
+            return f"nothing answers within {limit_s:g} s; check the host, the network and the firewall"
         if isinstance(exc, socket.gaierror):
-            return "unknown host name; check modbus.host"
+            return "unknown host name; check its spelling, and DNS"
         return UNAVAILABLE.get(_error_number(exc), str(exc))
 
 
 UNAVAILABLE = {
-    errno.ECONNREFUSED: "connection refused; check modbus.port, and that Modbus TCP is switched on in the charger",
-    errno.EHOSTUNREACH: "host unreachable; check modbus.host, and that the charger has power and network",
+    errno.ECONNREFUSED: "connection refused; check the port, and that Modbus TCP is switched on in the charger",
+    errno.EHOSTUNREACH: "host unreachable; check the host, and that the charger has power and network",
     errno.ENETUNREACH: "network unreachable; check this machine's network and VPN",
     errno.ECONNRESET: "closed at once; does another Modbus client hold the charger's only connection?",
     errno.EMFILE: "this process has no file descriptor left; raise its limit of open files",

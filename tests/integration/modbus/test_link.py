@@ -285,13 +285,13 @@ async def test_fault_m_01_a_closed_port_says_what_to_check() -> None:
     server.close()
     await server.wait_closed()
     for host in ("127.0.0.1", "localhost"):
-        with pytest.raises(LinkUnavailable, match=r"connection refused; check modbus\.port") as unavailable:
+        with pytest.raises(LinkUnavailable, match=r"connection refused; check the port") as unavailable:
             await ModbusLink(host, port).connect()
         assert "\n" not in str(unavailable.value)
 
 
 async def test_fault_m_01_a_wrong_host_says_what_to_check() -> None:
-    with pytest.raises(LinkUnavailable, match=r"unknown host name; check modbus\.host"):
+    with pytest.raises(LinkUnavailable, match=r"unknown host name; check its spelling"):
         await ModbusLink("no-such-host.invalid", 502).connect()
 
 
@@ -300,7 +300,7 @@ async def test_fault_m_01_a_host_that_drops_packets_is_given_up(monkeypatch: pyt
         await asyncio.Event().wait()
 
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never)
-    with pytest.raises(LinkUnavailable, match=r"nothing answers within 0\.03 s; check modbus\.host"):
+    with pytest.raises(LinkUnavailable, match=r"nothing answers within 0\.03 s; check the host"):
         await ModbusLink("192.0.2.1", 502, timeout_s=0.01).connect()
 
 
