@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ocpp_gateway.errors import ConfigurationError, Mistake
+from ocpp_gateway.registers.examples import parse_examples, wrong_examples
 from ocpp_gateway.registers.mapping import Mapping, parse_mapping
 from ocpp_gateway.yaml_document import nearest
 
@@ -47,6 +48,21 @@ def find(name_or_path: str) -> Path:
             return path
     problem = f"there is no mapping named {name_or_path}; to use a file of your own, give its path"
     raise ConfigurationError(Mistake(name_or_path, None, None, "", problem, nearest(name_or_path, available())))
+
+
+def check_examples(file: Path, mapping: Mapping) -> int | None:
+    """How many examples stand beside a mapping file, all of them decoded to their values; None without that file.
+
+    Raises ConfigurationError with every one that the mapping decodes to something else.
+    """
+    beside = file.with_name(file.name.removesuffix(file.suffix) + EXAMPLES_SUFFIX)
+    if not beside.is_file():
+        return None
+    source, document = parse_examples(read_text(beside), str(beside))
+    wrong = tuple(wrong_examples(mapping, source, document))
+    if wrong:
+        raise ConfigurationError(*wrong)
+    return len(source.examples)
 
 
 def read_text(path: Path) -> str:

@@ -31,8 +31,10 @@ def show(name: Annotated[str, typer.Argument(help="A name from `mapping list`, o
 
 @app.command()
 def check(file: Annotated[Path, typer.Argument(help="A mapping file.", metavar="FILE")]) -> None:
-    """Check a mapping file: every mistake at once, with line and column."""
+    """Check a mapping file, and the examples beside it: every mistake at once, with line and column."""
     from ocpp_gateway import mapping_files
 
     mapping = mapping_files.load(str(file.absolute()))
-    typer.echo(f"{file}: no mistakes; {mapping.name}, {len(mapping.all_fields)} fields")
+    examples = mapping_files.check_examples(file, mapping)
+    told = "no examples beside it" if examples is None else f"{examples} examples decode to their values"
+    typer.echo(f"{file}: no mistakes; {mapping.name}, {len(mapping.all_fields)} fields, {told}")
