@@ -32,7 +32,7 @@ help:
 	@echo 'make clean   removes $(VENV) and all caches'
 
 demo: $(VENV)/.runtime
-	@$(BIN)/ocpp-gateway demo $(DEMO_ARGS)
+	@trap : INT; $(BIN)/ocpp-gateway demo $(DEMO_ARGS) || test $$? -eq 130  # Ctrl-C is how a demo ends
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
