@@ -68,7 +68,7 @@ def composite(bench: Bench, duration: int, *, connector_id: int = 1, **more: Any
     return [(p["startPeriod"], p["limit"]) for p in answer["chargingSchedule"]["chargingSchedulePeriod"]]
 
 
-def test_p_28_v_1_the_lowest_of_the_purposes_counts_and_tx_overrules_the_default(bench: Bench) -> None:
+def test_p_28_vector_1_the_lowest_of_the_purposes_counts_and_tx_overrules_the_default(bench: Bench) -> None:
     install(bench, 1, "ChargePointMaxProfile", schedule([(0, 10)], duration=86_400), connector_id=0)
     default = [(0, 6), (60, 10), (120, 8), (180, 25), (260, 8)]
     install(bench, 2, "TxDefaultProfile", schedule(default, duration=300))
@@ -76,26 +76,26 @@ def test_p_28_v_1_the_lowest_of_the_purposes_counts_and_tx_overrules_the_default
     assert composite(bench, 400) == [(0, 8), (50, 10), (200, 6), (240, 10), (260, 8), (300, 10)]
 
 
-def test_v_2_a_default_profile_alone_is_its_own_composite(bench: Bench) -> None:
+def test_vector_2_a_default_profile_alone_is_its_own_composite(bench: Bench) -> None:
     install(bench, 1, "TxDefaultProfile", schedule([(0, 6), (60, 10), (120, 8)], duration=300))
     assert composite(bench, 300) == [(0, 6), (60, 10), (120, 8)]
 
 
 @pytest.mark.conformance("W-24")
-def test_p_65_v_3_time_without_a_profile_tells_the_hardware_s_maximum(bench: Bench) -> None:
+def test_p_65_vector_3_time_without_a_profile_tells_the_hardware_s_maximum(bench: Bench) -> None:
     install(bench, 1, "TxProfile", schedule([(0, 6), (60, 10), (120, 8)], duration=260))
     assert composite(bench, 300) == [(0, 6), (60, 10), (120, 8), (260, HARDWARE_A)]
 
 
-def test_p_25_v_4_after_the_higher_level_s_duration_the_lower_one_holds(bench: Bench) -> None:
+def test_p_25_vector_4_after_the_higher_level_s_duration_the_lower_one_holds(bench: Bench) -> None:
     lower = [(0, 6), (50, 5), (100, 8), (200, 10)]
     install(bench, 1, "TxDefaultProfile", schedule(lower, duration=400))
     install(bench, 2, "TxDefaultProfile", schedule([(0, 7), (100, 9)], duration=150), level=1)
     assert composite(bench, 550) == [(0, 7), (100, 9), (150, 8), (200, 10), (400, HARDWARE_A)]
 
 
-def test_p_24_v_4b_a_recurring_profile_begins_anew_each_day(bench: Bench) -> None:
-    daily = {"chargingProfileKind": "Recurring", "recurrencyKind": "Daily"}
+def test_p_24_vector_4b_a_recurring_profile_begins_anew_each_day(bench: Bench) -> None:
+    daily: dict[str, Any] = {"chargingProfileKind": "Recurring", "recurrencyKind": "Daily"}
     install(bench, 1, "TxDefaultProfile", schedule([(0, 14), (5000, 16), (15_000, 20)]), **daily)
     upper = schedule([(0, 10), (10_000, 22), (20_000, 6)], duration=86_400)
     install(bench, 2, "TxDefaultProfile", upper, level=1, **daily)
@@ -109,16 +109,16 @@ def test_p_24_v_4b_a_recurring_profile_begins_anew_each_day(bench: Bench) -> Non
     ]
 
 
-def test_p_02_v_relative_2_profiles_of_the_station_and_of_a_connector_are_one_stack() -> None:
+def test_p_02_profiles_of_the_station_and_of_a_connector_are_one_stack() -> None:
     bench = Bench(mode(AuthorizationMode.CENTRAL_SYSTEM)).online().linked()
-    relative = {"chargingProfileKind": "Relative"}
+    relative: dict[str, Any] = {"chargingProfileKind": "Relative"}
     install(bench, 1, "TxDefaultProfile", schedule([(0, 16), (100, 20)], start=False), **relative)
     above = schedule([(0, 10), (50, 6)], duration=200, start=False)
     install(bench, 2, "TxDefaultProfile", above, connector_id=0, level=1, **relative)
     assert composite(bench, 300) == [(0, 10), (50, 6), (200, 20)]
 
 
-def test_p_70_v_5_a_cleared_profile_is_gone_from_the_composite_at_once(bench: Bench) -> None:
+def test_p_70_vector_5_a_cleared_profile_is_gone_from_the_composite_at_once(bench: Bench) -> None:
     install(bench, 1, "TxDefaultProfile", schedule([(0, 6), (60, 8), (200, 10)]), level=1)
     assert composite(bench, 100) == [(0, 6), (60, 8)]
     assert bench.ask("ClearChargingProfile", stackLevel=1, chargingProfilePurpose="TxProfile") == {"status": "Unknown"}
@@ -146,7 +146,7 @@ def test_w_28_a_one_phase_car_is_not_let_above_its_amperes_and_six_amperes_do_no
     assert bench.commanded_w(1) == 4_200
 
 
-def test_v_8_without_a_tolerance_limits_are_only_ever_rounded_down() -> None:
+def test_vector_8_without_a_tolerance_limits_are_only_ever_rounded_down() -> None:
     strict = replace(SETTINGS, power_register=replace(REGISTER, tolerance_w=0))
     bench = Bench(strict).online().linked()
     for limit_a, steps in ((16, 110), (6, 41), (0.4, 2), (0, 0)):
