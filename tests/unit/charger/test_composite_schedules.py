@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from unit.charger.bench import REGISTER, SETTINGS, Bench, mode
 
 HARDWARE_A = 31.8  # 22 kW / 3 / 230 V, cut to a decimal
 
-Periods = list[tuple[int, float]]
+Periods = Sequence[tuple[int, float]]
 
 
 def schedule(periods: Periods, *, duration: int | None = None, unit: str = "A", start: bool = True) -> dict[str, Any]:
