@@ -249,13 +249,11 @@ class Gateway:
 
 async def _watch(store: Store) -> None:
     """Find out when a store that failed can write again."""
-    log = structlog.get_logger("ocpp_gateway")
     while True:
         await asyncio.sleep(STORE_CHECK_S)
         if store.failed:
             with contextlib.suppress(StoreError):
                 await store.try_writing()
-                log.info("store_writes_again")
 
 
 def endpoint(identity: str, central: CentralSystem) -> Endpoint:

@@ -175,7 +175,9 @@ class Store:
 
     async def _write(self, work: Callable[[Connection], object]) -> None:
         await self._run(work)
-        self.failed = False
+        if self.failed:
+            self.failed = False
+            logger(__name__).info("store_writes_again", store=str(self._path))
 
     async def _run(self, work: Callable[[Connection], Result]) -> Result:
         if self._closed:
