@@ -264,6 +264,18 @@ def test_r_24_a_charger_that_goes_on_after_our_stop_is_a_fault_after_30_s() -> N
     assert len(bench.starts()) == 1
 
 
+def test_r_24_that_fault_is_over_when_a_new_card_opens_the_gate_again() -> None:
+    bench = charging()
+    bench.ask("RemoteStopTransaction", transactionId=7)
+    bench.poll(40)
+    assert bench.ask("RemoteStartTransaction", connectorId=1, idTag="APP") == {"status": "Rejected"}  # it is faulted
+    bench.card("NEXT")
+    bench.authorize()
+    bench.see(status=Status.SUSPENDED_EV)
+    assert bench.statuses()[-1] == "Preparing"
+    assert len(bench.starts()) == 1
+
+
 # ---------------------------------------------------------------- gaps
 
 
@@ -307,6 +319,18 @@ def test_in_the_first_10_s_after_a_reconnect_a_zero_proves_nothing() -> None:
     bench.poll(30)
     assert bench.stops() == []
     assert bench.connector().meter.total_wh == 5_000
+
+
+def test_what_is_seen_while_a_reconnected_charger_settles_is_no_poll_towards_an_end() -> None:
+    bench = charging().cut()
+    bench.wait(30)
+    bench.give(LinkUp(DUO))
+    bench.unseen(status=Status.AVAILABLE)
+    bench.poll(seconds=5)
+    bench.poll(seconds=6)
+    assert bench.stops() == []
+    bench.poll()
+    assert [s["reason"] for s in bench.stops()] == ["EVDisconnected"]
 
 
 def test_in_the_first_10_s_after_a_reconnect_an_energy_of_zero_is_no_new_segment() -> None:
