@@ -51,7 +51,12 @@ def parse_utc(text: str) -> datetime:
     Raises ValueError on anything else.
     """
     moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as exc:  # the first hours of the year 1, east of Greenwich
+        raise ValueError(f"{text} is before the calendar begins in UTC") from exc
 
 
 def resolve_stamp(stamp: str, *, boot_id: str, utc_at_zero: datetime) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ocpp_gateway.central.frames import CallError
+from ocpp_gateway.central.policy import Answer, Policy
 from scenario.world import IDENTITY, World, a_world
 
 PROFILE: dict[str, Any] = {
@@ -70,3 +71,14 @@ async def test_fault_o_20_a_negative_number_of_retries_is_none(tmp_path: Path) -
             await ask(world, "GetDiagnostics", location="ftp://files.example.com/", retries=-1, retryInterval=-5)
             await world.seconds(5)
             assert len(world.uploaded) == number
+
+
+@pytest.mark.parametrize("expiry", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "soon", 7, None])
+async def test_fault_o_11_an_expiry_date_of_no_use_does_not_count(tmp_path: Path, expiry: object) -> None:
+    policy = Policy()
+    policy.answer_next("Authorize", Answer(payload={"idTagInfo": {"status": "Accepted", "expiryDate": expiry}}))
+    async with a_world(tmp_path, policy=policy, authorization={"mode": "central_system"}) as world:
+        await world.seconds(20)
+        world.plug_in(1, "A11CE0")
+        await world.seconds(20)
+        assert [transaction.id_tag for transaction in world.central.transactions] == ["A11CE0"]

@@ -48,7 +48,10 @@ def test_t_21_times_of_a_central_system_are_read_in_every_usual_form(text: str, 
     assert parse_utc(text).tzinfo is UTC
 
 
-@pytest.mark.parametrize("text", ["", "noon", "2026-13-01T00:00:00Z", "2026-03-29T25:00:00Z", "1774785600"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "noon", "2026-13-01T00:00:00Z", "2026-03-29T25:00:00Z", "1774785600", "0001-01-01T00:00:00+23:59"],
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_utc(text)

@@ -91,6 +91,20 @@ def test_a_right_request_passes(action: str, payload: dict[str, Any]) -> None:
         ),
         pytest.param(
             "SetChargingProfile",
+            profile(validTo="2026-03-01T12:00:00]Z"),
+            "PropertyConstraintViolation",
+            "csChargingProfiles.validTo",
+            id="a stray character in a date-time",
+        ),
+        pytest.param(
+            "SetChargingProfile",
+            profile(validTo="0001-01-01T00:00:00+23:59"),
+            "PropertyConstraintViolation",
+            "csChargingProfiles.validTo",
+            id="before the calendar begins",
+        ),
+        pytest.param(
+            "SetChargingProfile",
             profile(validTo="2026-03-01"),
             "PropertyConstraintViolation",
             "csChargingProfiles.validTo",
