@@ -8,7 +8,6 @@ import pytest
 
 from scenario.world import a_world
 
-
 THE_DAY = """\
 00:00:00 BootNotification
 00:00:00 0 Available

@@ -186,7 +186,7 @@ def _command_refused(point: ChargePoint, event: CommandRefused, turn: Turn) -> N
     connector = point.connectors.get(event.connector_id)
     if connector is None:
         if point.station_commanded_w == event.value:
-            point.station_commanded_w = None
+            point.station_commanded_w, point.station_refused_w = None, event.value
             point.station_refused_until_s = turn.now_s + REFUSED_COMMAND_WAITS_S
     elif connector.commanded_w == event.value:
         connector.commanded_w, connector.refused_w = None, event.value

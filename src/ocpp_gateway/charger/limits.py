@@ -156,7 +156,8 @@ def _command(point: ChargePoint, turn: Turn, station_w: int, granted_w: dict[int
     lower = [c for c in changed if c.commanded_w is None or granted_w[c.connector_id] < c.commanded_w]
     for connector in sorted(lower, key=lambda c: granted_w[c.connector_id]):
         _write(turn, connector, granted_w[connector.connector_id])
-    if station_w != point.station_commanded_w and turn.now_s >= point.station_refused_until_s:
+    rests = station_w == point.station_refused_w and turn.now_s < point.station_refused_until_s
+    if station_w != point.station_commanded_w and not rests:
         point.station_commanded_w = station_w
         turn.command(0, station_w)
     for connector in changed:

@@ -183,6 +183,7 @@ class ChargePoint:
     station_reported: ReportedStatus | None = None
     station_commanded_w: int | None = None
     station_confirmed_w: int | None = None
+    station_refused_w: int | None = None
     station_refused_until_s: float = 0.0
     station_power_w: float | None = None
     station_current_a: Phases = (None, None, None)

@@ -36,10 +36,8 @@ BOUNDS = {
 }
 UNBOUNDED = "transactionId"
 
-# `fromisoformat` takes more: a bare date, a blank for the T, and before Python 3.12 a stray character after the seconds.
-_DATE_TIME = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?", re.ASCII | re.IGNORECASE
-)
+# `fromisoformat` takes more: a bare date, a blank for the T, before Python 3.12 a stray character after the seconds.
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?", re.ASCII | re.IGNORECASE)
 
 _FOLDER = files("ocpp") / "v16" / "schemas"
 

@@ -364,3 +364,13 @@ def test_p_49_power_offered_is_what_is_commanded() -> None:
     bench.charge(wh=100, seconds=60)
     values = bench.queued("MeterValues")[-1]["meterValue"][0]["sampledValue"]
     assert {v["measurand"]: v["value"] for v in values}["Power.Offered"] == "8000"
+
+
+def test_a_station_limit_that_was_refused_holds_back_no_lower_one() -> None:
+    bench = Bench().online().linked()
+    refused = bench.commanded_w(0)
+    assert refused is not None
+    bench.give(CommandRefused(CommandKind.LIMIT, 0, refused, "busy"))
+    lower = profile((0, 10_000), purpose="ChargePointMaxProfile")
+    assert bench.ask("SetChargingProfile", connectorId=0, csChargingProfiles=lower) == {"status": "Accepted"}
+    assert bench.commanded_w(0) == 10_000
