@@ -40,7 +40,8 @@ from ocpp_gateway.settings import Charger
 from ocpp_gateway.simulator.device import ModbusException, SimulatedCharger
 from ocpp_gateway.simulator.ev import ElectricVehicle
 from ocpp_gateway.simulator.options import ChargerOptions
-from ocpp_gateway.store import Store
+from ocpp_gateway.store import Backlog, Store
+from ocpp_gateway.store.thinning import QUEUE_BOUND
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
 IDENTITY = "SITE-1"
@@ -117,10 +118,12 @@ class World:
     clock: Clock
     link: ShortLink
     connect: Callable[[], Awaitable[Connection]]
+    queue_bound: int = QUEUE_BOUND
     server: CentralServer | None = None
     ids: count[int] = field(default_factory=lambda: count(1))
     _gateway: asyncio.Task[None] | None = None
     core: ChargerCore | None = None
+    store: Store | None = None
     uploaded: list[str] = field(default_factory=list)
 
     # ------------------------------------------------------------ the gateway
@@ -138,7 +141,9 @@ class World:
             self._gateway = None
 
     async def _run(self) -> None:
-        store = await Store.open(f"sqlite:///{self.folder / 'gateway.db'}")
+        store = self.store = await Store.open(
+            f"sqlite:///{self.folder / 'gateway.db'}", queue_bound=self.queue_bound
+        )
         try:
             charger = Charger.model_validate(self.config)
             mapping = mapping_files.load(charger.mapping)
@@ -205,6 +210,11 @@ class World:
         assert self.core is not None
         return self.core.point.connectors[connector_id]
 
+    async def backlog(self) -> Backlog:
+        """What the store holds for the central system."""
+        assert self.store is not None
+        return await self.store.backlog(IDENTITY)
+
     @property
     def now(self) -> datetime:
         utc = self.clock.now().utc
@@ -263,6 +273,7 @@ async def a_world(
     policy: Policy | None = None,
     started: bool = True,
     websocket: bool = False,
+    queue_bound: int = QUEUE_BOUND,
     **config: object,
 ) -> AsyncIterator[World]:
     """A world at midnight. `config` are keys of a charger in gateway.yaml."""
@@ -298,7 +309,7 @@ async def a_world(
         except ConnectionRefusedError as exc:
             raise PeerError(str(exc)) from exc
 
-    world = World(folder, whole, charger, central, clock, ShortLink(charger), through_a_pipe)
+    world = World(folder, whole, charger, central, clock, ShortLink(charger), through_a_pipe, queue_bound)
     async with contextlib.AsyncExitStack() as stack:
         if websocket:
             server = world.server = await stack.enter_async_context(CentralServer(central))
