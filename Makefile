@@ -9,6 +9,7 @@ VENV ?= .venv
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?=
 LOCK_ARGS ?=
 
 BIN := $(VENV)/bin
@@ -18,7 +19,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-annotate --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check judge bench conformance lock clean
+.PHONY: help demo test check judge bench fuzz conformance lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -27,6 +28,7 @@ help:
 	@echo 'make check   ruff, mypy --strict, the import-direction test, hadolint'
 	@echo 'make judge   installs the central system of another author for the tests; needs node'
 	@echo 'make bench   what a poll and a message cost'
+	@echo 'make fuzz    a million hostile OCPP frames at a running gateway; FUZZ_ARGS="--seed 7 --frames 1000"'
 	@echo 'make conformance   what OCPP asks, and which test shows it: docs/conformance.md and its counts'
 	@echo 'make lock    the lock files in requirements/, made again from pyproject.toml'
 	@echo 'make clean   removes $(VENV) and all caches'
@@ -45,6 +47,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark $(BENCH_ARGS) || exit 1; done
+
+fuzz: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -m fuzz.campaign $(FUZZ_ARGS)
 
 conformance: $(VENV)/.dev
 	@$(BIN)/python tests/conformance/report.py
