@@ -29,6 +29,7 @@ async def test_b_05_b_08_rejected_is_silence_both_ways_until_the_interval_is_ove
         assert await raw(world, '[2,"unheard","GetConfiguration",{}]', '[2,"unheard","Explode",{}]', "no frame") == []
         await world.central.drop_connections()  # nor does a new connection make it talk
         await world.seconds(50)
+        assert world.central.connected == ()  # nobody is there to be asked before the time has come
         assert actions(world) == ["BootNotification"]
         await world.seconds(30)
         assert _boots_at(world) == [0, 90]

@@ -102,6 +102,7 @@ async def test_t_46_a_lost_connection_repeats_the_same_frame_and_counts_no_attem
 async def test_t_45_a_reconnect_is_no_boot_unless_the_charger_says_otherwise(tmp_path: Path) -> None:
     async with a_station(tmp_path) as world:
         await charging(world)
+        await configure(world, HeartbeatInterval=777)
         before = world.now
         await world.central.drop_connections()
         await world.seconds(60)
@@ -112,6 +113,8 @@ async def test_t_45_a_reconnect_is_no_boot_unless_the_charger_says_otherwise(tmp
             ("StatusNotification", 2, "Available"),
         ]
         assert len(told(world, "StartTransaction")) == 1
+        (interval,) = (await ask(world, "GetConfiguration", key=["HeartbeatInterval"]))["configurationKey"]
+        assert interval["value"] == "777"  # only a boot's answer sets it
         world.charger.options = world.charger.options.__class__(firmware_version="7.0.0")
         world.link.cut = True
         await world.seconds(30)

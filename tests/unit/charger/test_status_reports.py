@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ocpp_gateway.charger.events import SessionDown
+from ocpp_gateway.registers.vocabulary import ChargePointErrorCode
 from ocpp_gateway.registers.vocabulary import ChargePointStatus as Status
 from unit.charger.bench import Bench
 
@@ -40,3 +41,13 @@ def test_s_15_a_cable_that_is_pulled_in_a_transaction_is_told() -> None:
     assert bench.statuses() == ["Available", "Charging", "Finishing", "Available"]
     pulled, _ = bench.calls("StatusNotification")[-2:]
     assert (pulled["info"], pulled["errorCode"], pulled["timestamp"]) == ("EV side disconnected", "NoError", pulled_at)
+
+
+def test_s_07_an_error_of_the_car_is_told_as_another_one_where_it_may_not_stand() -> None:
+    """A warning with four statuses; a charger of another mapping may show it with any."""
+    bench = Bench().linked().online()
+    error = ChargePointErrorCode.EV_COMMUNICATION_ERROR
+    bench.see(status=Status.PREPARING, error_code=error, error_code_raw=2)
+    bench.see(status=Status.AVAILABLE)
+    found = [(p["status"], p["errorCode"]) for p in bench.calls("StatusNotification") if p["connectorId"] == 1]
+    assert found == [("Available", "NoError"), ("Preparing", "EVCommunicationError"), ("Available", "OtherError")]
