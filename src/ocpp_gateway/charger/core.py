@@ -17,6 +17,7 @@ from ocpp_gateway.charger import (
     limits,
     meter_values,
     observation,
+    register_watch,
     reporting,
     requests,
     reservations,
@@ -150,7 +151,7 @@ def _snapshot(point: ChargePoint, event: SnapshotTaken, turn: Turn) -> None:
         if connector is not None:
             observation.observe(point, connector, registers, turn, interrupted=snapshot.interrupted)
     _end_what_vanished(point, turn)
-    limits.watch_registers(point, snapshot, turn)
+    register_watch.watch_registers(point, snapshot, turn)
     if point.boot_due:  # not before there is a status to tell
         _boot(point, turn)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ocpp_gateway.charger.limits import gate_is_open
+from ocpp_gateway.charger.limit_sources import gate_is_open
 from ocpp_gateway.charger.reservations import holds
 from ocpp_gateway.charger.state import LIMIT_ACTS_WITHIN_S, AuthorizationMode, ChargePoint, Connector
 from ocpp_gateway.charger.status import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ocpp_gateway.charger import reporting
-from ocpp_gateway.charger.limits import connector_limit, gate_is_open
+from ocpp_gateway.charger.limit_sources import connector_limit, gate_is_open
 from ocpp_gateway.charger.state import ChargePoint, Connector
 from ocpp_gateway.instant import Instant
 

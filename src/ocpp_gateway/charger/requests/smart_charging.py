@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from ocpp_gateway.charger.events import CallReceived
-from ocpp_gateway.charger.limits import connector_limit_at, station_limit_at
+from ocpp_gateway.charger.limit_sources import connector_limit_at, station_limit_at
 from ocpp_gateway.charger.records import ProfileRecord, ProfileRemoved
 from ocpp_gateway.charger.requests.answering import ACCEPTED, REJECTED, Handler, answer
 from ocpp_gateway.charger.state import ChargePoint, Connector, InstalledProfile

@@ -1,0 +1,183 @@
+"""What each source says about a limit, as data. Whoever decides takes the minimum; whoever explains shows them all.
+
+A source never raises anything: it is one more member of the minimum.
+Source: decisions.md, Power; conformance P-20 to P-36, P-66.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ocpp_gateway.charger.reservations import holds
+from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, InstalledProfile
+from ocpp_gateway.instant import Instant
+from ocpp_gateway.smart_charging.composite_schedule import UNCONSTRAINED, InForce, Limit, earliest, limit_at
+from ocpp_gateway.smart_charging.power import PHASES, limit_power_w, phases_in_use
+from ocpp_gateway.smart_charging.profiles import Purpose, RateUnit
+
+INSTALLATION, CONNECTOR_MAXIMUM = "installation", "connector_maximum"
+CHARGE_POINT_MAX_PROFILE, TX_PROFILE, TX_DEFAULT_PROFILE = (
+    "charge_point_max_profile",
+    "tx_profile",
+    "tx_default_profile",
+)
+GATE, AVAILABILITY, STATION_SHARE = "gate", "availability", "station_share"
+
+PROFILES = frozenset({CHARGE_POINT_MAX_PROFILE, TX_PROFILE, TX_DEFAULT_PROFILE})
+"""The sources above which the charger's minimum may be written, within the tolerance; every other one is hard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one source says. `power_w` counts in the minimum; None: it sets no limit now.
+
+    `limit` is what a profile states, in its own unit. `until`: when that may change next; None: as far as is
+    known, never. `detail` is for people.
+    """
+
+    name: str
+    power_w: float | None
+    limit: Limit | None = None
+    until: Instant | None = None
+    detail: str | None = None
+
+
+def station_sources(point: ChargePoint, now: Instant) -> list[Source]:
+    """Everything that limits the station."""
+    return [
+        Source(INSTALLATION, point.settings.max_power_w),
+        _of_profile(point, CHARGE_POINT_MAX_PROFILE, station_limit_at(point, now.utc), now, PHASES),
+    ]
+
+
+def connector_sources(point: ChargePoint, connector: Connector, now: Instant) -> list[Source]:
+    """Everything that limits one connector, but for its share of the station's limit."""
+    return [
+        Source(INSTALLATION, point.settings.max_power_w),
+        Source(CONNECTOR_MAXIMUM, point.settings.connector_max_power_w),
+        *_of_transaction_profiles(point, connector, now),
+        _gate(point, connector),
+        Source(AVAILABILITY, 0 if _inoperative(connector) else None),
+    ]
+
+
+# ---------------------------------------------------------------- gate and availability
+
+
+def gate_is_open(point: ChargePoint, connector: Connector) -> bool:
+    """Whether energy may flow: operative, not held closed after our stop, authorised where the mode asks for it."""
+    return not _inoperative(connector) and _gate_closed_because(point, connector) is None
+
+
+def _gate(point: ChargePoint, connector: Connector) -> Source:
+    why = _gate_closed_because(point, connector)
+    return Source(GATE, None if why is None else 0, detail=why)
+
+
+def _gate_closed_because(point: ChargePoint, connector: Connector) -> str | None:
+    if connector.transaction is not None:
+        return "the transaction is not authorised any more" if connector.transaction.deauthorized else None
+    if connector.closed:
+        return "stopped or refused by us: closed until the car leaves or somebody is authorised"
+    if holds(point, connector):
+        return "reserved for somebody else"
+    return "nobody is authorised" if point.settings.mode is AuthorizationMode.CENTRAL_SYSTEM else None
+
+
+def _inoperative(connector: Connector) -> bool:
+    """Whether ChangeAvailability holds the connector; a running transaction goes on (R-25)."""
+    return connector.transaction is None and not connector.operative
+
+
+# ---------------------------------------------------------------- charging profiles
+
+
+def station_limit_at(point: ChargePoint, at: datetime | None) -> InForce:
+    """What ChargePointMaxProfile sets at a moment."""
+    return _in_force(_stack(point, Purpose.CHARGE_POINT_MAX, 0), at, None) if point.profiles else UNCONSTRAINED
+
+
+def connector_limit(point: ChargePoint, connector: Connector, now: Instant) -> InForce:
+    """What TxProfile, else TxDefaultProfile, sets now (P-27)."""
+    return connector_limit_at(point, connector, now.utc, began=now.utc) if point.profiles else UNCONSTRAINED
+
+
+def connector_limit_at(
+    point: ChargePoint, connector: Connector, at: datetime | None, *, began: datetime | None
+) -> InForce:
+    """The same at a moment; `began` is when a transaction would have begun, if none runs (P-66)."""
+    tx, default = _transaction_limits(point, connector, at, began)
+    limit = default.limit if tx.limit is None else tx.limit
+    return InForce(limit, earliest((tx.until, default.until)))
+
+
+def _transaction_limits(
+    point: ChargePoint, connector: Connector, at: datetime | None, began: datetime | None
+) -> tuple[InForce, InForce]:
+    started = began if connector.transaction is None else connector.transaction.started_at.utc
+    tx = _in_force(_stack(point, Purpose.TX, connector.connector_id), at, started)
+    default = _in_force(_stack(point, Purpose.TX_DEFAULT, connector.connector_id, 0), at, started)
+    return tx, default
+
+
+def _of_transaction_profiles(point: ChargePoint, connector: Connector, now: Instant) -> tuple[Source, Source]:
+    if not point.profiles:
+        return Source(TX_PROFILE, None), Source(TX_DEFAULT_PROFILE, None)
+    used = None if connector.registers is None else phases_in_use(connector.registers.current_a)
+    tx, default = _transaction_limits(point, connector, now.utc, now.utc)
+    prevailing = _of_profile(point, TX_PROFILE, tx, now, used)
+    if tx.limit is None or default.limit is None:
+        return prevailing, _of_profile(point, TX_DEFAULT_PROFILE, default, now, used)
+    until = None if default.until is None else _instant(default.until, now)
+    return prevailing, Source(TX_DEFAULT_PROFILE, None, default.limit, until, f"overruled by {TX_PROFILE}")
+
+
+def _of_profile(point: ChargePoint, name: str, in_force: InForce, now: Instant, phases: int | None) -> Source:
+    limit = in_force.limit
+    power_w = None if limit is None else limit_power_w(limit, point.settings.power_register, phases)
+    return Source(name, power_w, limit, None if in_force.until is None else _instant(in_force.until, now))
+
+
+def _instant(moment: datetime, now: Instant) -> Instant | None:
+    """A moment of UTC on the monotonic clock, not before now; None while nobody knows the time."""
+    if now.utc is None:
+        return None
+    return Instant(moment, now.boot_id, now.monotonic_s + max((moment - now.utc).total_seconds(), 0.0))
+
+
+def _stack(point: ChargePoint, purpose: Purpose, *connector_ids: int) -> list[InstalledProfile]:
+    """The installed profiles of a purpose; those of the first connector named come first and win a draw (P-02)."""
+    return [
+        installed
+        for connector_id in connector_ids
+        for installed in point.profiles
+        if installed.profile.purpose is purpose and installed.record.connector_id == connector_id
+    ]
+
+
+def _in_force(stack: Sequence[InstalledProfile], at: datetime | None, transaction_start: datetime | None) -> InForce:
+    if not stack:
+        return UNCONSTRAINED
+    started = [(installed.profile, _relative_start(installed, transaction_start)) for installed in stack]
+    if at is None or any(start is None and profile.is_relative for profile, start in started):
+        return InForce(_lowest(stack), None)  # P-36: what cannot be evaluated counts with the lowest limit it names
+    return limit_at(started, at)
+
+
+def _relative_start(installed: InstalledProfile, transaction_start: datetime | None) -> datetime | None:
+    """What a Relative schedule counts from: for the station its acceptance, else the transaction (P-21)."""
+    of_station = installed.profile.purpose is Purpose.CHARGE_POINT_MAX
+    return installed.record.installed_at.utc if of_station else transaction_start
+
+
+def _lowest(stack: Sequence[InstalledProfile]) -> Limit:
+    return min(
+        (
+            Limit(period.limit, installed.profile.unit, period.number_phases)
+            for installed in stack
+            for period in installed.profile.periods
+        ),
+        key=lambda limit: limit.value if limit.unit is RateUnit.WATT else limit.value * 230 * limit.number_phases,
+    )
