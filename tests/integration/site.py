@@ -82,10 +82,11 @@ async def a_site(
     options: ChargerOptions | None = None,
     policy: Policy | None = None,
     speed: float = 300.0,
+    charger_class: type[SimulatedCharger] = SimulatedCharger,
     **charger_config: Any,
 ) -> AsyncIterator[Site]:
     """A site; `charger_config` are keys of the charger in gateway.yaml. Charging runs `speed` times faster."""
-    charger = SimulatedCharger(mapping_files.load("compleo-duo-solo"), connectors, options)
+    charger = charger_class(mapping_files.load("compleo-duo-solo"), connectors, options)
     central = CentralSystem(policy, connectors={IDENTITY: connectors})
     async with SimulatorServer(charger, speed=speed) as simulator, CentralServer(central) as server:
         config: dict[str, Any] = {

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import signal
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from integration.site import Site, a_site
+from integration.process import gateway_process
+from integration.site import a_site
 from ocpp_gateway.simulator.ev import ElectricVehicle
 
 CAR = ElectricVehicle(energy_wanted_wh=60_000, max_current_a=32)
-
-
-@contextlib.asynccontextmanager
-async def gateway_process(site: Site) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`ocpp-gateway run` on the site's configuration; killed at the end if it still lives."""
-    file = site.folder / "gateway.yaml"
-    file.write_text(json.dumps(site.config))  # JSON is YAML
-    with (site.folder / "log").open("ab") as log:
-        command = (sys.executable, "-m", "ocpp_gateway", "run", "-c", str(file))
-        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
-        try:
-            yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
 
 
 @pytest.mark.conformance("X-20", "X-50", "W-05")
