@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from ocpp_gateway import failpoints
 from ocpp_gateway.charger.core import ChargerCore
 from ocpp_gateway.charger.events import (
     Alarm,
@@ -145,7 +146,9 @@ class ChargerRuntime:
             effects = self.core.handle(event, self._clock.now())
             records = [effect.record for effect in effects if isinstance(effect, Persist)]
             if records:
+                failpoints.reach("before_commit", records)
                 await self._store.commit(self.identity, records)
+                failpoints.reach("after_commit", records)
             for effect in effects:
                 self._act(effect, sides)
             if any(isinstance(record, (OutboxRecord, StampsResolved)) for record in records):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import uuid4
 
+from ocpp_gateway import failpoints
 from ocpp_gateway.charger.events import Delivered, DeliveryGivenUp, Event
 from ocpp_gateway.charger.records import MAIN
 from ocpp_gateway.log import logger
@@ -219,6 +220,7 @@ class Outbox:
                     return
                 outcome = await self._late_answer(row, outcome.late_answer, decision.wait_s)
             if outcome is not None:
+                failpoints.reach("answer_received", row.action)
                 id_tag = row.payload.get("idTag")
                 await self._deliver(Delivered(row.seq, row.action, row.local_id, outcome, transmissions, id_tag))
                 return

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, Protocol
 from uuid import uuid4
 
+from ocpp_gateway import failpoints
 from ocpp_gateway.errors import PeerError
 from ocpp_gateway.log import logger
 from ocpp_gateway.ocpp16 import schemas
@@ -186,6 +187,7 @@ class Rpc:
                 async with asyncio.timeout(timeout_s):  # one for both: they are a third of what a call costs
                     await self._send(text)
                     sent = True
+                    failpoints.reach("after_send", action)
                     return await answer
             except TimeoutError as exc:
                 if not sent:

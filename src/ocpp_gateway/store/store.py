@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ocpp_gateway import failpoints
 from ocpp_gateway.charger.records import MAIN, Record, StoredCharger, TransactionRecord
 from ocpp_gateway.errors import StoreError
 from ocpp_gateway.log import logger
@@ -106,6 +107,7 @@ class Store:
             for record in records:
                 write.write(connection, charge_point, record)
             self._bound.hold(connection, charge_point, records)
+            failpoints.reach("inside_commit", records)
 
         await self._write(work)
         self._known.add(charge_point)
