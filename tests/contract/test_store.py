@@ -18,6 +18,8 @@ from ocpp_gateway.charger.records import (
     ConfigurationRecord,
     GateRecord,
     IdentityRecord,
+    LimitForgotten,
+    LimitRecord,
     LocalListRecord,
     MeterRecord,
     OutboxDone,
@@ -127,6 +129,11 @@ EVERYTHING = StoredCharger(
         ReservationRecord(-5, 0, "04A1", "2026-03-01T13:00:00Z"),
         ReservationRecord(2**40, 2, "B", "2026-03-01T14:00:00Z", "PARENT"),
     ),
+    limits=(
+        LimitRecord("grid", 0, 4_200, 60.5, 0, at(3)),
+        LimitRecord("grid", 2, 6_553_500, 60.0, None, without_clock(5.25)),
+        LimitRecord("operator", 1, 0, None, None, at(4)),
+    ),
 )
 
 
@@ -144,6 +151,7 @@ def records_of(charger: StoredCharger) -> list[Record]:
         *charger.cached_tags,
         *([] if charger.local_list is None else [charger.local_list]),
         *charger.reservations,
+        *charger.limits,
     ]
 
 
@@ -257,6 +265,27 @@ REPLACED: list[tuple[str, Sequence[Record], StoredCharger]] = [
         ],
         StoredCharger(reservations=(ReservationRecord(2, 2, "B", "2026-03-01T13:00:00Z"),)),
     ),
+    (
+        "limit",
+        [LimitRecord("grid", 0, 4_200, 60.0, 0, at(3)), LimitRecord("grid", 0, 8_000, None, None, at(4))],
+        StoredCharger(limits=(LimitRecord("grid", 0, 8_000, None, None, at(4)),)),
+    ),
+    (
+        "limit forgotten",
+        [
+            LimitRecord("grid", 0, 4_200, 60.0, 0, at(3)),
+            LimitRecord("grid", 1, 4_200, 60.0, 0, at(3)),
+            LimitRecord("operator", 0, 4_200, None, None, at(3)),
+            LimitForgotten("grid", 0),
+            LimitForgotten("site", 0),
+        ],
+        StoredCharger(
+            limits=(
+                LimitRecord("grid", 1, 4_200, 60.0, 0, at(3)),
+                LimitRecord("operator", 0, 4_200, None, None, at(3)),
+            )
+        ),
+    ),
 ]
 
 
@@ -279,6 +308,7 @@ async def test_charge_points_see_nothing_of_each_other(store: Store) -> None:
     assert await store.outbox_depth(OTHER) == 0
     assert await store.transactions(OTHER, 10) == ()
     removals: list[Record] = [CacheCleared(), CachedTagForgotten("04A1"), ReservationRemoved(-5), ProfileRemoved(1, 7)]
+    removals.append(LimitForgotten("operator", 1))
     await store.commit(OTHER, removals)
     assert await store.load(CP) == EVERYTHING
 

@@ -22,6 +22,8 @@ from ocpp_gateway.charger.records import (
     ConfigurationRecord,
     GateRecord,
     IdentityRecord,
+    LimitForgotten,
+    LimitRecord,
     LocalListRecord,
     MeterRecord,
     OutboxDone,
@@ -89,6 +91,16 @@ plain_records: st.SearchStrategy[Record] = st.one_of(
     st.builds(LocalListRecord, numbers, st.dictionaries(text, st.dictionaries(text, text, max_size=2), max_size=2)),
     st.builds(ReservationRecord, st.integers(-1, 1), connector_ids, id_tags, text, parent_id_tag=st.none() | text),
     st.builds(ReservationRemoved, st.integers(-1, 1)),
+    st.builds(
+        LimitRecord,
+        st.sampled_from(("grid", "operator")),
+        connector_ids,
+        wh,
+        st.none() | st.floats(0.1, 1e6),
+        st.none() | wh,
+        instants,
+    ),
+    st.builds(LimitForgotten, st.sampled_from(("grid", "operator")), connector_ids),
 )
 
 
@@ -151,6 +163,7 @@ class Model:
     cached_tags: dict[str, CachedTag] = field(default_factory=dict)
     local_list: LocalListRecord | None = None
     reservations: dict[int, ReservationRecord] = field(default_factory=dict)
+    limits: dict[tuple[str, int], LimitRecord] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
 
     def take(self, record: Record) -> None:
@@ -191,6 +204,10 @@ class Model:
                 self.reservations[record.reservation_id] = record
             case ReservationRemoved():
                 self.reservations.pop(record.reservation_id, None)
+            case LimitRecord():
+                self.limits[record.source, record.connector_id] = record
+            case LimitForgotten():
+                self.limits.pop((record.source, record.connector_id), None)
             case _:
                 raise AssertionError(record)
 
@@ -200,6 +217,8 @@ class Model:
 
         for profile in list(self.profiles.values()):
             self.take(replace(profile, installed_at=known(profile.installed_at)))
+        for limit in list(self.limits.values()):
+            self.take(replace(limit, set_at=known(limit.set_at)))
         for transaction in list(self.transactions.values()):
             self.take(
                 replace(
@@ -236,6 +255,7 @@ class Model:
             cached_tags=tuple(sorted(self.cached_tags.values(), key=lambda tag: (tag.number, tag.id_tag.casefold()))),
             local_list=self.local_list,
             reservations=by_key(self.reservations),
+            limits=by_key(self.limits),
         )
 
     def queue(self, central_system: str) -> list[Message]:

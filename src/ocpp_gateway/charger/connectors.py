@@ -35,6 +35,7 @@ def restored(settings: ChargePointSettings, stored: StoredCharger, from_file: di
     point.cache = AuthorizationCache.restored(stored.cached_tags)
     point.local_list = stored.local_list or EMPTY_LIST
     point.reservations = list(stored.reservations)
+    point.limits = {(limit.source, limit.connector_id): limit for limit in stored.limits}
     point.profiles = [InstalledProfile(record, parse_profile(record.payload)) for record in stored.profiles]
     show(point, number)
     point.configuration.learn("SupportedFileTransferProtocols", ",".join(settings.upload_schemes).upper())

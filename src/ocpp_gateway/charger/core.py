@@ -14,6 +14,7 @@ from typing import Any
 from ocpp_gateway.charger import (
     authorization,
     connectors,
+    external_limits,
     limits,
     meter_values,
     observation,
@@ -36,6 +37,8 @@ from ocpp_gateway.charger.events import (
     Effect,
     Event,
     Failed,
+    LimitRemoved,
+    LimitSet,
     LinkLost,
     LinkUp,
     RegistrationStatus,
@@ -104,6 +107,7 @@ class ChargerCore:
             point.boot_by_s,
             point.unreachable_at_s,
             point.limits_until_s,
+            point.silent_from_s,
             point.next_aligned_s,
             point.reservations_until_s,
             point.restart_by_s,
@@ -285,6 +289,7 @@ def _deadlines(point: ChargePoint, turn: Turn) -> None:
         point.unreachable, point.unreachable_at_s = True, None
     if point.reservations:
         reservations.end_what_is_over(point, turn)
+    external_limits.notice_silence(point, turn)
     meter_values.send_aligned(point, turn)
     for connector in point.connectors.values():
         granted = connector.authorization
@@ -339,5 +344,7 @@ _RULES: dict[type[Any], Callable[[ChargePoint, Any, Turn], None]] = {
     CommandConfirmed: _command_confirmed,
     CommandRefused: _command_refused,
     TransferChanged: _transfer_changed,
+    LimitSet: external_limits.set_limit,
+    LimitRemoved: external_limits.remove_limit,
     DeadlineReached: _deadline,
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ocpp_gateway.charger.limit_border import objection
 from ocpp_gateway.charger.records import Record
 from ocpp_gateway.registers.snapshot import ChargerIdentity, ChargerSnapshot
 
@@ -158,6 +159,36 @@ class TransferChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSet:
+    """A source outside OCPP allows a connector `power_w`, in W; connector 0 is the station. Never raises anything.
+
+    `operator` is the operator's own limit. Any other source is a machine: it gives a lifetime, and says the same again
+    before that is over. When it is over the source is silent, and min(power_w, failsafe_w) counts until it speaks again
+    or is removed (faults.md 4.6, S-15).
+    Raises ValueError for what is no limit: NaN, a negative or boolean number, more than any register holds (S-05).
+    """
+
+    source: str
+    connector_id: int
+    power_w: int
+    lifetime_s: float | None = None
+    failsafe_w: int | None = None
+
+    def __post_init__(self) -> None:
+        wrong = objection(self.source, self.connector_id, self.power_w, self.lifetime_s, self.failsafe_w)
+        if wrong is not None:
+            raise ValueError(wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRemoved:
+    """That source limits that connector no more."""
+
+    source: str
+    connector_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlineReached:
     """The moment that `ChargerCore.next_deadline` named has come."""
 
@@ -177,6 +208,8 @@ Event = (
     | CommandConfirmed
     | CommandRefused
     | TransferChanged
+    | LimitSet
+    | LimitRemoved
     | DeadlineReached
 )
 

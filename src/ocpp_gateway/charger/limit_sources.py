@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ocpp_gateway.charger.external_limits import limits_of, standing
+from ocpp_gateway.charger.limit_border import (
+    AVAILABILITY,
+    CHARGE_POINT_MAX_PROFILE,
+    CONNECTOR_MAXIMUM,
+    GATE,
+    INSTALLATION,
+    TX_DEFAULT_PROFILE,
+    TX_PROFILE,
+)
 from ocpp_gateway.charger.reservations import holds
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, InstalledProfile
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.smart_charging.composite_schedule import UNCONSTRAINED, InForce, Limit, earliest, limit_at
 from ocpp_gateway.smart_charging.power import PHASES, limit_power_w, phases_in_use
 from ocpp_gateway.smart_charging.profiles import Purpose, RateUnit
-
-INSTALLATION, CONNECTOR_MAXIMUM = "installation", "connector_maximum"
-CHARGE_POINT_MAX_PROFILE, TX_PROFILE, TX_DEFAULT_PROFILE = (
-    "charge_point_max_profile",
-    "tx_profile",
-    "tx_default_profile",
-)
-GATE, AVAILABILITY, STATION_SHARE = "gate", "availability", "station_share"
 
 PROFILES = frozenset({CHARGE_POINT_MAX_PROFILE, TX_PROFILE, TX_DEFAULT_PROFILE})
 """The sources above which the charger's minimum may be written, within the tolerance; every other one is hard."""
@@ -49,6 +51,7 @@ def station_sources(point: ChargePoint, now: Instant) -> list[Source]:
     return [
         Source(INSTALLATION, point.settings.max_power_w),
         _of_profile(point, CHARGE_POINT_MAX_PROFILE, station_limit_at(point, now.utc), now, PHASES),
+        *_external(point, 0, now),
     ]
 
 
@@ -60,7 +63,20 @@ def connector_sources(point: ChargePoint, connector: Connector, now: Instant) ->
         *_of_transaction_profiles(point, connector, now),
         _gate(point, connector),
         Source(AVAILABILITY, 0 if _inoperative(connector) else None),
+        *_external(point, connector.connector_id, now),
     ]
+
+
+def _external(point: ChargePoint, connector_id: int, now: Instant) -> list[Source]:
+    """The operator's limit and those of machines, each by its own name (S-15)."""
+    if not point.limits:
+        return []
+    sources = []
+    for limit in limits_of(point, connector_id):
+        stands = standing(limit, now)
+        detail = "silent: the lower of its last value and its failsafe counts" if stands.silent else None
+        sources.append(Source(limit.source, stands.power_w, until=stands.until, detail=detail))
+    return sources
 
 
 # ---------------------------------------------------------------- gate and availability

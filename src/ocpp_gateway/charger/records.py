@@ -175,6 +175,29 @@ class ReservationRemoved:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitRecord:
+    """What an external source, or the operator, allows a connector (0: the station), in W; see `events.LimitSet`.
+
+    Keyed by (source, connector_id). `set_at` is when the source last said so.
+    """
+
+    source: str
+    connector_id: int
+    power_w: int
+    lifetime_s: float | None
+    failsafe_w: int | None
+    set_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class LimitForgotten:
+    """That source says nothing of that connector any more."""
+
+    source: str
+    connector_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionSample:
     """One meter value for StopTransaction's transactionData, of a transaction that runs; dropped with its stop."""
 
@@ -234,6 +257,8 @@ Record = (
     | LocalListRecord
     | ReservationRecord
     | ReservationRemoved
+    | LimitRecord
+    | LimitForgotten
     | OutboxRecord
     | OutboxDone
     | StampsResolved
@@ -255,3 +280,4 @@ class StoredCharger:
     cached_tags: tuple[CachedTag, ...] = ()
     local_list: LocalListRecord | None = None
     reservations: tuple[ReservationRecord, ...] = ()
+    limits: tuple[LimitRecord, ...] = ()

@@ -34,6 +34,7 @@ def complete(point: ChargePoint, turn: Turn) -> None:
         InstalledProfile(replace(it.record, installed_at=known(it.record.installed_at)), it.profile)
         for it in point.profiles
     ]
+    point.limits = {key: replace(limit, set_at=known(limit.set_at)) for key, limit in point.limits.items()}
     for connector in point.connectors.values():
         _complete(connector, known)
         connector.samples = [

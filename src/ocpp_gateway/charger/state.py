@@ -11,7 +11,13 @@ from ocpp_gateway.charger.events import RegistrationStatus
 from ocpp_gateway.charger.id_tags import EMPTY_LIST, AuthorizationCache
 from ocpp_gateway.charger.measurands import Phases
 from ocpp_gateway.charger.metering import Meter
-from ocpp_gateway.charger.records import LocalListRecord, ProfileRecord, ReservationRecord, TransactionRecord
+from ocpp_gateway.charger.records import (
+    LimitRecord,
+    LocalListRecord,
+    ProfileRecord,
+    ReservationRecord,
+    TransactionRecord,
+)
 from ocpp_gateway.charger.status import PLUGGED, ReportedStatus
 from ocpp_gateway.charger.tags import TagWatch
 from ocpp_gateway.instant import Instant
@@ -161,6 +167,8 @@ class ChargePoint:
     identity: ChargerIdentity | None = None
     operative: bool = True
     profiles: list[InstalledProfile] = field(default_factory=list)
+    limits: dict[tuple[str, int], LimitRecord] = field(default_factory=dict)  # by source and connector
+    silent: set[tuple[str, int]] = field(default_factory=set)  # sources whose lifetime is over; the operator was told
     cache: AuthorizationCache = field(default_factory=AuthorizationCache)
     local_list: LocalListRecord = EMPTY_LIST
     reservations: list[ReservationRecord] = field(default_factory=list)
@@ -189,6 +197,7 @@ class ChargePoint:
     station_current_a: Phases = (None, None, None)
     last_snapshot_at: Instant | None = None
     limits_until_s: float | None = None  # when a profile's period ends
+    silent_from_s: float | None = None  # when the next of the sources' lifetimes is over
     next_aligned_s: float | None = None
     reservations_until_s: float | None = None  # when the next one expires
 

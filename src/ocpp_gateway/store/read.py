@@ -12,6 +12,7 @@ from ocpp_gateway.charger.records import (
     AvailabilityRecord,
     CachedTag,
     GateRecord,
+    LimitRecord,
     LocalListRecord,
     MeterRecord,
     ProfileRecord,
@@ -179,6 +180,17 @@ def load(connection: Connection, charge_point: str) -> StoredCharger:
                 row["reservation_id"], row["connector_id"], row["id_tag"], row["expiry_date"], row["parent_id_tag"]
             )
             for row in _rows(connection, schema.reservation, charge_point, "reservation_id")
+        ),
+        limits=tuple(
+            LimitRecord(
+                row["source"],
+                row["connector_id"],
+                row["power_w"],
+                row["lifetime_s"],
+                row["failsafe_w"],
+                instant_of(row, "set"),
+            )
+            for row in _rows(connection, schema.limit_source, charge_point, "source", "connector_id")
         ),
     )
 

@@ -18,12 +18,16 @@ from ocpp_gateway.store.schema import OutboxState
 def resolve_stamps(connection: Connection, charge_point: str, record: StampsResolved) -> None:
     """Every moment of that boot that lacks its UTC time gets it.
 
-    That is in transactions and their samples, in profiles, and in messages not yet answered.
+    That is in transactions and their samples, in profiles and limits, and in messages not yet answered.
     """
     utc_at_zero = parse_utc(record.utc_at_zero)
     boot_id = record.boot_id
     of_transaction = ("started", "last_sample", "stopped")
-    for table, names in ((schema.charging_transaction, of_transaction), (schema.charging_profile, ("installed",))):
+    for table, names in (
+        (schema.charging_transaction, of_transaction),
+        (schema.charging_profile, ("installed",)),
+        (schema.limit_source, ("set",)),
+    ):
         _resolve_instants(connection, table, names, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)
     _resolve_samples(connection, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)
     _resolve_messages(connection, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)

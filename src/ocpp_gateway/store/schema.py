@@ -184,6 +184,19 @@ reservation = Table(
     Column("parent_id_tag", Text),
 )
 
+limit_source = Table(
+    "limit_source",
+    metadata,
+    _charge_point(primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("connector_id", Integer, primary_key=True, autoincrement=False),
+    Column("power_w", BigInteger, nullable=False),
+    Column("lifetime_s", Double),  # NULL: until it is removed
+    Column("failsafe_w", BigInteger),
+    *_instant("set"),
+)
+"""Limits from outside OCPP, the operator's among them."""
+
 outbox = Table(
     "outbox",
     metadata,

@@ -14,6 +14,8 @@ from ocpp_gateway.charger.records import (
     ConfigurationRecord,
     GateRecord,
     IdentityRecord,
+    LimitForgotten,
+    LimitRecord,
     LocalListRecord,
     MeterRecord,
     OutboxDone,
@@ -67,6 +69,7 @@ _transaction_id = _Upsert(schema.transaction_id, "local_id", "central_system")
 _cached_tag = _Upsert(schema.authorization_cache, "charge_point", "folded_id_tag")
 _local_list = _Upsert(schema.local_list, "charge_point")
 _reservation = _Upsert(schema.reservation, "charge_point", "reservation_id")
+_limit = _Upsert(schema.limit_source, "charge_point", "source", "connector_id")
 
 _charge_point_exists = select(schema.charge_point.c.identity).where(_is(schema.charge_point.c.identity))
 _add_charge_point = insert(schema.charge_point)
@@ -87,6 +90,11 @@ _clear_cache = delete(schema.authorization_cache).where(_is(schema.authorization
 _forget_tag = _clear_cache.where(_is(schema.authorization_cache.c.folded_id_tag))
 _remove_reservation = delete(schema.reservation).where(
     _is(schema.reservation.c.charge_point), _is(schema.reservation.c.reservation_id)
+)
+_forget_limit = delete(schema.limit_source).where(
+    _is(schema.limit_source.c.charge_point),
+    _is(schema.limit_source.c.source),
+    _is(schema.limit_source.c.connector_id),
 )
 _append = insert(schema.outbox).returning(schema.outbox.c.seq)
 _row_state = select(schema.outbox.c.state).where(_is(schema.outbox.c.charge_point), _is(schema.outbox.c.seq))
@@ -153,6 +161,15 @@ def write(connection: Connection, charge_point: str, record: Record) -> None:
         case ReservationRemoved():
             gone = {"key_charge_point": charge_point, "key_reservation_id": record.reservation_id}
             connection.execute(_remove_reservation, gone)
+        case LimitRecord():
+            _write_limit(connection, charge_point, record)
+        case LimitForgotten():
+            silenced = {
+                "key_charge_point": charge_point,
+                "key_source": record.source,
+                "key_connector_id": record.connector_id,
+            }
+            connection.execute(_forget_limit, silenced)
         case OutboxRecord():
             _append_to_outbox(connection, charge_point, record)
         case OutboxDone():
@@ -227,6 +244,17 @@ def _write_reservation(connection: Connection, charge_point: str, record: Reserv
         "parent_id_tag": record.parent_id_tag,
     }
     _reservation(connection, key, values)
+
+
+def _write_limit(connection: Connection, charge_point: str, record: LimitRecord) -> None:
+    key = {"charge_point": charge_point, "source": record.source, "connector_id": record.connector_id}
+    values = {
+        "power_w": record.power_w,
+        "lifetime_s": record.lifetime_s,
+        "failsafe_w": record.failsafe_w,
+        **instant_columns("set", record.set_at),
+    }
+    _limit(connection, key, values)
 
 
 def _write_transaction(connection: Connection, charge_point: str, record: TransactionRecord) -> None:

@@ -37,6 +37,8 @@ from ocpp_gateway.charger.records import (
     ConfigurationRecord,
     GateRecord,
     IdentityRecord,
+    LimitForgotten,
+    LimitRecord,
     MeterRecord,
     OutboxRecord,
     ProfileRecord,
@@ -107,6 +109,10 @@ class Shelf:
                 gone = (record.connector_id, record.charging_profile_id)
                 kept = tuple(p for p in stored.profiles if (p.connector_id, p.charging_profile_id) != gone)
                 self.stored = replace(stored, profiles=kept)
+            case LimitRecord():
+                self._keep_limits(record, *self._limits_but(record))
+            case LimitForgotten():
+                self._keep_limits(*self._limits_but(record))
             case StampsResolved(boot_id, utc_at_zero):
                 zero = parse_utc(utc_at_zero)
                 self.outbox = [
@@ -123,6 +129,13 @@ class Shelf:
                 ]
             case _:
                 pass
+
+    def _limits_but(self, gone: LimitRecord | LimitForgotten) -> list[LimitRecord]:
+        key = (gone.source, gone.connector_id)
+        return [limit for limit in self.stored.limits if (limit.source, limit.connector_id) != key]
+
+    def _keep_limits(self, *limits: LimitRecord) -> None:
+        self.stored = replace(self.stored, limits=limits)
 
 
 class Bench:

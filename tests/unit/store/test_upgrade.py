@@ -17,6 +17,7 @@ from ocpp_gateway.charger.records import (
     AvailabilityRecord,
     CachedTag,
     GateRecord,
+    LimitRecord,
     MeterRecord,
     OutboxRecord,
     ProfileRecord,
@@ -124,11 +125,13 @@ async def test_a_store_of_the_first_schema_loses_nothing(old_store: Path) -> Non
 async def test_an_upgraded_store_takes_what_the_old_one_could_not(old_store: Path) -> None:
     store = await Store.open(f"sqlite:///{old_store}", now=lambda: NOON)
     tag = CachedTag("04A1", "Accepted", 1)
-    await store.commit("SITE-1", [tag, TransactionSample("tx-2", {"n": 1})])
+    limit = LimitRecord("grid", 0, 4200, 60.0, 0, Instant(NOON, "boot-1", 0.0))
+    await store.commit("SITE-1", [tag, TransactionSample("tx-2", {"n": 1}), limit])
     await store.commit("SITE-2", [OutboxRecord("d", "MeterValues", {}, Instant(NOON, "boot-1", 0.0))])
 
     charger = await store.load("SITE-1")
     assert (charger.cached_tags, charger.samples) == ((tag,), {"tx-2": ({"n": 1},)})
+    assert charger.limits == (limit,)
     row = await store.outbox_head("SITE-2")
     assert row is not None
     assert row.seq == 9  # the counters went on
