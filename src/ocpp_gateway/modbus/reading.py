@@ -76,19 +76,20 @@ class ChargerReader:
         self._confirming: dict[int, int] = {}  # rounds in which the tag of a connector is read once more
         self._tagless = set(range(1, number_of_connectors + 1))  # connectors whose tag register names nobody
         self._slow: deque[Block] = deque()
+        self._turn = 0  # whose turn it is among the limit registers
 
     def plan(self, poll: PollClass) -> tuple[Block, ...]:
         """The blocks of a class, without what the charger has refused on this connection."""
         return self._plan[poll]
 
     async def read_identity(self) -> ChargerIdentity:
-        """Read what never changes, and learn from it who the charger is."""
-        for block in self.plan(PollClass.ONCE):
+        """Read what never changes, and learn from it who the charger is; and what its limits are before we write."""
+        for block in chain(self.plan(PollClass.ONCE), self.plan(PollClass.IN_TURN)):
             await self._read(block)
         return self.image.identity()
 
     async def read_round(self) -> bool:
-        """Read the fast blocks, and the tags that may be news; whether every fast block was answered.
+        """Read the fast blocks, the tags that may be news, and one block in its turn; whether the fast were answered.
 
         Raises LinkError: LinkLostError also for a charger too slow to follow, or without any fast register.
         """
@@ -107,6 +108,10 @@ class ChargerReader:
                 self._confirming[connector_id] = CONFIRMING_ROUNDS
             for block in self._tag_blocks(connector_id):
                 await self._read_tag(block)
+        in_turn = self.plan(PollClass.IN_TURN)
+        if in_turn:
+            self._turn = (self._turn + 1) % len(in_turn)
+            await self._read(in_turn[self._turn])
         return Outcome.MISSED not in outcomes
 
     def start_slow_round(self) -> None:

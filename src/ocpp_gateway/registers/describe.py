@@ -31,6 +31,7 @@ def _plans(mapping: Mapping) -> Iterator[str]:
     transport = mapping.transport
     how_often = {
         PollClass.FAST: "every cycle",
+        PollClass.IN_TURN: "one of them every cycle, all of them on each connection",
         PollClass.SLOW: f"every {transport.slow_interval_s:g} s",
         PollClass.ONCE: "once per connection",
         PollClass.ON_CHANGE: (

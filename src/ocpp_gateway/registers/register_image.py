@@ -63,6 +63,10 @@ class RegisterImage:
         self._station = self._by_role(None)
         connector_ids = range(1, number_of_connectors + 1)
         self._connectors = {connector_id: self._by_role(connector_id) for connector_id in connector_ids}
+        self._limits = (
+            (0, self._station["station_power_limit_w"]),
+            *((connector_id, cells["power_limit_w"]) for connector_id, cells in self._connectors.items()),
+        )
         self._snapshots = tuple(ConnectorSnapshot(connector_id) for connector_id in connector_ids)
         self._changed: set[int] = set()  # connectors whose snapshot is older than their cells
 
@@ -133,6 +137,7 @@ class RegisterImage:
             station["fallback_power_w"].value,
             station["fallback_interval_s"].value,
             interrupted=interrupted,
+            limits_read_s={connector_id: cell.image.read_s for connector_id, cell in self._limits if cell.image},
         )
 
     def identity(self) -> ChargerIdentity:

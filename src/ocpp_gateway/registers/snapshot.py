@@ -6,6 +6,7 @@ outside its range. A value nobody read is never reported.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -79,3 +80,5 @@ class ChargerSnapshot:
     fallback_power_w: int | None = None
     fallback_interval_s: int | None = None
     interrupted: bool = field(default=False, kw_only=True)  # polling had a gap since the snapshot before
+    # The monotonic time at which each limit register was read, by connector id, 0 for the station's.
+    limits_read_s: Mapping[int, float] = field(default_factory=dict, kw_only=True, compare=False)

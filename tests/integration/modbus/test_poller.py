@@ -100,7 +100,7 @@ async def test_a_dropped_connection_is_told_at_once_and_mended() -> None:
 async def test_an_old_duo_without_left_derating_is_narrowed_down_once() -> None:
     charger = SimulatedCharger(MAPPING, 2, ChargerOptions(old_firmware=True, left_derating_absent=True))
     async with SimulatorServer(charger) as server, polling(server.port) as running:
-        await running.until(lambda: running.connector(2).power_limit_w is not None)
+        await running.until(lambda: any(request.address == 4122 for request in charger.requests))
         refused = len([request for request in charger.requests if request.exception_code == 2])
         assert refused > 0
         await running.until(lambda: len(running.posted(SnapshotTaken)) > 15)

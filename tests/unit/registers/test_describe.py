@@ -22,6 +22,12 @@ def test_the_plan_of_a_solo_and_of_a_duo_is_told_with_the_requests_a_cycle() -> 
         "    FC4   273 × 8    status_word, …, session_energy_wh",
         "    FC4   283 × 5    error_code, …, voltage_l3_v",
     ]
+    assert duo[5:9] == [
+        "  in_turn: 3 requests, one of them every cycle, all of them on each connection",
+        "    FC3     0 × 6    station_power_limit_w, …, fallback_interval_s",
+        "    FC3   256 × 1    power_limit_w",
+        "    FC3   272 × 1    power_limit_w",
+    ]
     assert "    FC4  4122 × 1    derating  (optional)" in duo
 
 
@@ -36,7 +42,7 @@ def test_it_is_told_exactly_when_tags_are_read() -> None:
 def test_every_register_is_told_with_its_confidence() -> None:
     rows = [line.split() for line in lines_between("Registers\n", "\nNotes")]
     by_key = {row[2]: row for row in rows}
-    limit = "256 holding connector.1.power_limit_w u16 100 W slow rw confirmed"
+    limit = "256 holding connector.1.power_limit_w u16 100 W in_turn rw confirmed"
     assert " ".join(by_key["connector.1.power_limit_w"]) == limit
     assert by_key["connector.2.derating"][-1] == "inferred"
 

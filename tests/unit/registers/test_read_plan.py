@@ -32,9 +32,13 @@ def test_each_tag_is_one_request() -> None:
     assert requests(2, PollClass.ON_CHANGE) == ["input 4096..4105", "input 4112..4121"]
 
 
+def test_fault_m_19_the_limits_take_turns_apart_from_the_fast_registers() -> None:
+    assert requests(2, PollClass.IN_TURN) == ["holding 0..5", "holding 256..256", "holding 272..272"]
+    assert requests(1, PollClass.IN_TURN) == ["holding 0..5", "holding 256..256"]
+
+
 def test_the_slow_registers() -> None:
-    holding = ["holding 0..5", "holding 256..256", "holding 272..272"]
-    assert requests(2, PollClass.SLOW) == [*holding, "input 9..13", "input 4106..4106", "input 4122..4122"]
+    assert requests(2, PollClass.SLOW) == ["input 9..13", "input 4106..4106", "input 4122..4122"]
 
 
 def test_what_is_read_once_is_apart_from_what_changes_between() -> None:
