@@ -7,16 +7,23 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from integration.site import Site
 
 
+def config_file(site: Site) -> Path:
+    """The site's gateway.yaml, written as it stands now."""
+    file = site.folder / "gateway.yaml"
+    file.write_text(json.dumps(site.config))  # JSON is YAML
+    return file
+
+
 @contextlib.asynccontextmanager
 async def gateway_process(site: Site, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`ocpp-gateway run` on the site's configuration; killed at the end if it still lives."""
-    file = site.folder / "gateway.yaml"
-    file.write_text(json.dumps(site.config))  # JSON is YAML
+    file = config_file(site)
     with (site.folder / "log").open("ab") as log:
         command = (sys.executable, "-m", "ocpp_gateway", "run", "-c", str(file), *arguments)
         process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
