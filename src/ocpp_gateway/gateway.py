@@ -24,8 +24,9 @@ from ocpp_gateway.clock import Clock, system_clock
 from ocpp_gateway.errors import StoreError
 from ocpp_gateway.instant import Instant, age_s
 from ocpp_gateway.log import recent_lines
+from ocpp_gateway.modbus.fallback import Fallback
 from ocpp_gateway.modbus.link import ModbusLink
-from ocpp_gateway.modbus.poller import Fallback, Poller
+from ocpp_gateway.modbus.poller import Poller
 from ocpp_gateway.ocpp16.connection import Endpoint, connect
 from ocpp_gateway.ocpp16.outbox import Outbox
 from ocpp_gateway.ocpp16.session import Session

@@ -38,9 +38,15 @@ class CommandKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkUp:
-    """The charger is connected and said what it is. Every limit is written again after this."""
+    """The charger is connected and said what it is. Every limit is written again after this.
+
+    `silence_s`: since it last answered anything; None when it never did in the life of this process. `found`: what it
+    holds now, before anything is written.
+    """
 
     identity: ChargerIdentity
+    silence_s: float | None = None
+    found: ChargerSnapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +148,16 @@ class CommandConfirmed:
 
 @dataclass(frozen=True, slots=True)
 class CommandRefused:
-    """The charger refused a command, or its register reads differently after the write. `reason` is for people."""
+    """The charger refused a command, or its register reads differently after the write. `reason` is for people.
+
+    `reads_w`: what a limit register reads after all tries; None when the charger did not take the write, or the read.
+    """
 
     kind: CommandKind
     connector_id: int
     value: int
     reason: str
+    reads_w: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ from ocpp_gateway.registers.vocabulary import Table
 CONNECT_TIMEOUTS = 3
 """A connection may take this many answer time-outs: TCP repeats a lost SYN only after a second."""
 
+STALE_AFTER_S = 1.0
+"""An answer that is taken from the socket so long after its time-out is old: this process was stopped meanwhile."""
+
 
 class _RawHolding(ReadHoldingRegistersResponse):
     """An answer that keeps its bytes; the library unpacks register by register and formats each answer for its log."""
@@ -177,6 +180,10 @@ class ModbusLink:
             lost = LinkLostError(f"{self._host}:{self._port}: {exc}")
             self._drop(lost)
             raise lost from exc
+        if loop.time() > self._deadline + STALE_AFTER_S:  # the bytes were there before the alarm could ring (T-07)
+            stale = LinkLostError(f"{self._host}:{self._port}: an answer of before this process was stopped")
+            self._drop(stale)
+            raise stale
         self._request = b""
         self._answered = True
         return answer

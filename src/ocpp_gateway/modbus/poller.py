@@ -25,9 +25,10 @@ from ocpp_gateway.charger.events import (
 from ocpp_gateway.errors import LinkError, LinkLostError, RegisterRefused
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.log import logger
-from ocpp_gateway.modbus.asking import Link, patiently
+from ocpp_gateway.modbus.asking import AttentiveLink, Link
+from ocpp_gateway.modbus.fallback import Fallback, program
 from ocpp_gateway.modbus.reading import ChargerReader, count_connectors
-from ocpp_gateway.modbus.schedule import interval_s, next_due_s, reconnect_delay_s
+from ocpp_gateway.modbus.schedule import interval_s, longest_silence_s, next_due_s, reconnect_delay_s
 from ocpp_gateway.modbus.writing import (
     RAISE_PAUSE_S,
     SupersededError,
@@ -53,14 +54,6 @@ MISSED_ROUNDS = 3
 """A charger that refuses its status so often in a row, busy or unwell, is as good as lost."""
 
 log = logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Fallback:
-    """What the charger shall do on its own: give the station `power_w`, within `after_s` of the last access."""
-
-    power_w: int
-    after_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +93,8 @@ class Poller:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.statistics = PollStatistics()
-        self._link, self._mapping, self._post, self._now = link, mapping, post, now
+        self._link = AttentiveLink(link, lambda: now().monotonic_s)
+        self._mapping, self._post, self._now = mapping, post, now
         self._poll_interval_s, self._idle_poll_interval_s = poll_interval_s, idle_poll_interval_s
         self._fallback, self._read_only, self._chance = fallback, read_only, chance
         self._reader: ChargerReader | None = None
@@ -176,24 +170,31 @@ class Poller:
                 reader.start_slow_round()
                 slow_due_s = next_due_s(slow_due_s, slow_interval_s, due_s)
             self._interval_s = self._next_interval_s(reader)
+            self._link.longest_silence_s = longest_silence_s(self._interval_s, self._fallback_interval_s)
             due_s = next_due_s(due_s, self._interval_s, loop.time())
             while await reader.read_slow_block() and loop.time() < due_s:
                 pass
             await self._write_until(due_s)
 
     async def _meet(self) -> ChargerReader:
-        """Learn who the charger is, make it safe, and tell that it is there."""
+        """Learn who the charger is and what it holds, make it safe, and tell that it is there.
+
+        The owner commands every limit then. Nothing but reads comes before that, and the fallback where it reads
+        differently, which is once in a charger's life: two registers, so that a gateway that dies now leaves it safe.
+        """
+        self._link.longest_silence_s = longest_silence_s(self._poll_interval_s, None)
         number_of_connectors = await count_connectors(self._link, self._mapping)
         reader = ChargerReader(self._link, self._mapping, number_of_connectors, self._now, self._write_pending)
         identity = await reader.read_identity()
         self._reader = reader
+        found = reader.image.snapshot(self._now())
         if self._fallback is not None and not self._read_only:
-            await self._set_fallback(self._fallback)
+            await program(self._fallback, self._link, reader)
         self._takes_commands = True
         self.statistics = replace(self.statistics, connected=True)
         log.info("charger_connected", connectors=number_of_connectors, serial_number=identity.serial_number)
         self._loss_told = False
-        await self._post(LinkUp(identity))
+        await self._post(LinkUp(identity, self._link.silence_s, found))
         return reader
 
     async def _lose(self, error: LinkError) -> None:
@@ -246,8 +247,12 @@ class Poller:
             reader.statuses,
             plugged_s=self._poll_interval_s,
             idle_s=self._idle_poll_interval_s if idle else None,
-            fallback_interval_s=self._last_snapshot.fallback_interval_s if self._last_snapshot else None,
+            fallback_interval_s=self._fallback_interval_s,
         )
+
+    @property
+    def _fallback_interval_s(self) -> int | None:
+        return None if self._last_snapshot is None else self._last_snapshot.fallback_interval_s
 
     def _tell_refusals(self, reader: ChargerReader) -> None:
         for key in sorted(reader.refusals.keys() - self._refusals_told):
@@ -330,30 +335,6 @@ class Poller:
         for connector_id, value_w in sorted(self._repeatable_w.items(), key=lambda item: item[1]):
             if connector_id != 0:
                 self._pending_w.setdefault(connector_id, value_w)
-
-    async def _set_fallback(self, fallback: Fallback) -> None:
-        """Have the charger act on its own when nobody asks any more; written only where it reads differently.
-
-        These registers may be flash: they are never written for a profile (decisions.md, Power).
-        """
-        factor = self._mapping.fallback.trigger_factor if self._mapping.fallback else 1
-        wanted = {Role.FALLBACK_POWER_W: fallback.power_w, Role.FALLBACK_INTERVAL_S: fallback.after_s // factor}
-        for role, value in wanted.items():
-            field = self._mapping.field(role)
-            if field is None:
-                log.warning("fallback_not_set", register=role, reason=f"{self._mapping.name} has no such register")
-                continue
-            try:
-                word = word_for(field, value)
-                held = int.from_bytes(await patiently(partial(self._link.read, field.table, field.address, 1)), "big")
-                if held != word:
-                    held = await write_and_read_back(self._link, field, word)
-            except (RegisterRefused, ValueError) as exc:
-                log.warning("fallback_not_set", register=field.key, reason=str(exc))
-                continue
-            self._keep(field, held)
-            if held != word:
-                log.warning("fallback_not_set", register=field.key, written=word, reads=held)
 
     def _limit_field(self, connector_id: int) -> Field | None:
         if self.image is None:

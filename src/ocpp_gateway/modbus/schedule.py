@@ -10,6 +10,8 @@ from ocpp_gateway.registers.vocabulary import ChargePointStatus
 
 RECONNECT_MINIMUM_S = 1.0
 RECONNECT_MAXIMUM_S = 60.0
+SILENT_INTERVALS = 3
+SHORTEST_SILENCE_S = 10.0
 
 WAITING_FOR_A_CARD = frozenset(
     {ChargePointStatus.PREPARING, ChargePointStatus.SUSPENDED_EVSE, ChargePointStatus.FINISHING}
@@ -54,6 +56,16 @@ def interval_s(
     idle = all(status is ChargePointStatus.AVAILABLE for status in statuses.values())
     wanted_s = plugged_s if idle_s is None or not idle else idle_s
     return min(wanted_s, fallback_interval_s / 2) if fallback_interval_s else wanted_s
+
+
+def longest_silence_s(interval_s: float, fallback_interval_s: int | None) -> float:
+    """How long nothing may be asked before it counts as a lost link, when polled every `interval_s`.
+
+    Three intervals, but 10 s at least: a slow disk is no reason. Never more than the charger's own fallback interval,
+    if it is known and not 0: after that what it holds is anybody's guess.
+    """
+    silence_s = max(SILENT_INTERVALS * interval_s, SHORTEST_SILENCE_S)
+    return min(silence_s, fallback_interval_s) if fallback_interval_s else silence_s
 
 
 def tags_to_read(

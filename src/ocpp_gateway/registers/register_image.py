@@ -140,6 +140,10 @@ class RegisterImage:
             limits_read_s={connector_id: cell.image.read_s for connector_id, cell in self._limits if cell.image},
         )
 
+    def word(self, field: Field) -> int | None:
+        """A field's registers as one number; None when nobody read them."""
+        return self._cells[field.key].raw_number
+
     def identity(self) -> ChargerIdentity:
         """Who the charger is. Raises WrongAnswer when its registers do not say how many connectors there are."""
         return self.mapping.identity({role: cell.value for role, cell in self._station.items()})

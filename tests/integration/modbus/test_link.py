@@ -185,6 +185,26 @@ async def test_fault_m_08_a_late_answer_is_never_taken_for_the_next_one(raw_char
         assert await link.read(Table.INPUT, 8, 1) == b"\x00\x08"
 
 
+@pytest.mark.parametrize("stopped_s", [0.0, 0.4])
+async def test_fault_t_07_an_answer_of_before_this_process_was_stopped_is_not_taken(
+    raw_charger: Start, monkeypatch: pytest.MonkeyPatch, stopped_s: float
+) -> None:
+    monkeypatch.setattr("ocpp_gateway.modbus.link.STALE_AFTER_S", 0.1)
+
+    def answer_and_stop(request: Request) -> Iterable[bytes]:
+        yield request.good()  # its bytes wait in the socket
+        time.sleep(stopped_s)  # the whole process stands still, and its timers with it
+
+    charger = await raw_charger(answer_and_stop)
+    async with connected_link(charger) as link:
+        if stopped_s == 0.0:
+            assert await link.read(Table.INPUT, 8, 1) == b"\x00\x08"
+            return
+        with pytest.raises(LinkLostError, match="before this process was stopped"):
+            await link.read(Table.INPUT, 8, 1)
+        assert not link.connected
+
+
 async def test_bytes_between_requests_close_the_connection(raw_charger: Start) -> None:
     def twice(request: Request) -> Iterable[bytes | float]:
         yield request.good()

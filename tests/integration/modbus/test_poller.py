@@ -14,8 +14,9 @@ from integration.modbus.raw_charger import Ending, Start, good, until
 from ocpp_gateway.charger.events import CommandConfirmed, CommandKind, Event, LinkLost, LinkUp, SnapshotTaken
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.mapping_files import load
+from ocpp_gateway.modbus.fallback import Fallback
 from ocpp_gateway.modbus.link import ModbusLink
-from ocpp_gateway.modbus.poller import Fallback, Poller
+from ocpp_gateway.modbus.poller import Poller
 from ocpp_gateway.registers.snapshot import ConnectorSnapshot
 from ocpp_gateway.registers.vocabulary import ChargePointStatus
 from ocpp_gateway.simulator.device import SimulatedCharger

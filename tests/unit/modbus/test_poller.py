@@ -17,7 +17,7 @@ from ocpp_gateway.charger.events import (
     LinkUp,
     SnapshotTaken,
 )
-from ocpp_gateway.modbus.poller import Fallback
+from ocpp_gateway.modbus.fallback import Fallback
 from ocpp_gateway.registers.vocabulary import ChargePointStatus, Table
 from unit.modbus.polling import Polling, Start
 from unit.modbus.register_bank import LIMIT, MAPPING, STATUS, TAG, RegisterBank
@@ -494,11 +494,11 @@ async def test_a_stopped_poller_closes_its_connection(polling: Start) -> None:
     assert not running.bank.connected
 
 
-async def test_nothing_is_asked_of_the_charger_while_the_owner_takes_no_events(
+async def test_fault_s_11_nothing_is_asked_or_written_while_the_owner_takes_no_events(
     polling: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = await polling()
-    await asyncio.sleep(5.5)
+    await asyncio.sleep(13.5)  # the slow registers are due at 15 s
     owner_is_back = asyncio.Event()
 
     async def stuck(event: Event) -> None:
@@ -508,12 +508,83 @@ async def test_nothing_is_asked_of_the_charger_while_the_owner_takes_no_events(
     monkeypatch.setattr(running.poller, "_post", stuck)
     await asyncio.sleep(1)
     asked = len(running.bank.asked)
+    running.limit(1, 6_000)
     await asyncio.sleep(120)
     assert len(running.bank.asked) == asked
     owner_is_back.set()
-    await asyncio.sleep(1)
+    await asyncio.sleep(5)
     assert len(running.bank.asked) > asked
-    assert running.snapshots[-1].interrupted
+    assert running.bank.writes() == []  # what was commanded before the silence is commanded anew, or not at all
+    assert [type(event) for event in running.link_events] == [LinkUp, LinkLost, LinkUp]
+    assert "nothing was asked for 120 s" in running.posted(LinkLost)[0].reason
+    assert running.posted(LinkUp)[1].silence_s == pytest.approx(122, abs=1)
+    assert [snapshot.interrupted for snapshot in running.snapshots[-4:]] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(("stopped_s", "lost"), [(8.0, False), (11.0, True)])
+async def test_fault_t_07_after_a_stop_nothing_old_is_written_and_the_charger_is_met_anew(
+    polling: Start, monkeypatch: pytest.MonkeyPatch, stopped_s: float, lost: bool
+) -> None:
+    running = await polling(poll_interval_s=1.0)
+    await asyncio.sleep(5.5)
+    for value_w in (0, 6_000):
+        running.limit(1, value_w)
+        await asyncio.sleep(0.1)
+    running.limit(1, 11_000)  # rests for a second, because it raises; the process is stopped meanwhile
+    started = len(running.bank.asked)
+    clock = asyncio.get_running_loop().time
+    monkeypatch.setattr(running.poller._link, "_now_s", lambda: clock() + stopped_s)
+    await asyncio.sleep(4)
+    assert running.bank.writes()[-1] == ((256, 60) if lost else (256, 110))
+    assert [type(event) for event in running.link_events] == [LinkUp, LinkLost, LinkUp][: 3 if lost else 1]
+    assert running.bank.asked[started].address == (8 if lost else 257)
+
+
+async def test_fault_s_12_a_silence_longer_than_the_charger_s_own_interval_is_a_lost_link(
+    polling: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = await polling(poll_interval_s=1.0, fallback=Fallback(power_w=4_200, after_s=10))
+    await asyncio.sleep(5.5)
+    clock = asyncio.get_running_loop().time
+    monkeypatch.setattr(running.poller._link, "_now_s", lambda: clock() + 5.0)
+    await asyncio.sleep(4)
+    assert [type(event) for event in running.link_events] == [LinkUp, LinkLost, LinkUp]
+    assert running.posted(LinkUp)[1].silence_s == pytest.approx(7, abs=0.2)
+
+
+async def test_fault_s_12_linkup_tells_what_the_charger_held_before_anything_was_written(polling: Start) -> None:
+    running = await polling(fallback=Fallback(power_w=4_200, after_s=60))
+    await asyncio.sleep(5.5)
+    assert running.posted(LinkUp)[0].silence_s is None
+    running.bank.connected = False
+    running.bank.registers |= {(Table.HOLDING, place): word for place, word in ((0, 42), (3, 440), (5, 0), (256, 41))}
+    await asyncio.sleep(5)
+    again = running.posted(LinkUp)[1]
+    assert again.silence_s == pytest.approx(2, abs=0.1)
+    assert again.found is not None
+    assert (again.found.station_power_limit_w, again.found.connectors[0].power_limit_w) == (4_200, 4_100)
+    assert (again.found.fallback_power_w, again.found.fallback_interval_s) == (44_000, 0)
+    assert (running.bank.holding(3), running.bank.holding(5)) == (42, 30)  # written again, before the limits
+
+
+async def test_fault_m_21_at_a_reconnect_only_reads_and_the_fallback_come_before_the_limits(polling: Start) -> None:
+    def command_all(running: Polling, event: Event) -> None:
+        if isinstance(event, LinkUp):
+            for connector_id in LIMIT:
+                running.limit(connector_id, 11_000)
+
+    running = await polling(on_event=command_all, fallback=Fallback(power_w=4_200, after_s=60))
+    await asyncio.sleep(5.5)
+    running.bank.connected = False
+    start = len(running.bank.asked)
+    running.bank.registers |= {(Table.HOLDING, place): 440 for place in (0, 3, 256, 272)}
+    await asyncio.sleep(4)
+    asked = running.bank.asked[start:]
+    first_write = next(i for i, request in enumerate(asked) if request.value is not None)
+    assert {request.address for request in asked[:first_write]} == {0, 6, 8, 14, 32, 48, 256, 272}
+    written = [request.address for request in asked if request.value is not None]
+    assert written[0] == 3
+    assert set(written[1:4]) == {256, 272, 0}
 
 
 # ---------------------------------------------------------------- writing

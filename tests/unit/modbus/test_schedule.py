@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocpp_gateway.modbus.schedule import interval_s, next_due_s, reconnect_delay_s, tags_to_read
+from ocpp_gateway.modbus.schedule import interval_s, longest_silence_s, next_due_s, reconnect_delay_s, tags_to_read
 from ocpp_gateway.registers.vocabulary import ChargePointStatus as S
 
 
@@ -102,3 +102,18 @@ def test_the_tag_of_a_plugged_connector_is_read_each_round_while_a_card_is_waite
     steady = {1: status}
     assert bool(tags_to_read(steady, steady, set(), tagless={1})) is when_it_names_nobody
     assert bool(tags_to_read(steady, steady, set(), tagless=set())) is when_it_names_somebody
+
+
+@pytest.mark.parametrize(
+    ("polled_every_s", "fallback_interval_s", "silence_s"),
+    [
+        pytest.param(1.0, None, 10.0, id="t-07 a slow disk is no loss"),
+        pytest.param(1.0, 0, 10.0, id="s-12 0 means that the charger never falls back"),
+        pytest.param(5.0, 60, 15.0, id="t-07 three polls"),
+        pytest.param(1.0, 6, 6.0, id="s-12 never longer than the charger waits"),
+        pytest.param(30.0, 60, 60.0, id="s-12 not even when polled seldom"),
+        pytest.param(60.0, None, 180.0, id="t-07 an idle charger"),
+    ],
+)
+def test_a_silence_counts_as_a_loss(polled_every_s: float, fallback_interval_s: int | None, silence_s: float) -> None:
+    assert longest_silence_s(polled_every_s, fallback_interval_s) == silence_s
