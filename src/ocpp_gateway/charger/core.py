@@ -22,6 +22,7 @@ from ocpp_gateway.charger import (
     reporting,
     requests,
     reservations,
+    safe_state,
     stamps,
     transactions,
 )
@@ -61,7 +62,6 @@ from ocpp_gateway.instant import Instant
 from ocpp_gateway.registers.snapshot import ChargerIdentity
 
 BOOT_WITHOUT_CHARGER_AFTER_S = 30.0
-REFUSED_COMMAND_WAITS_S = 10.0
 SHORTEST_HEARTBEAT_S, LONGEST_HEARTBEAT_S = 10, 86_400
 
 
@@ -133,6 +133,7 @@ def _link_up(point: ChargePoint, event: LinkUp, turn: Turn) -> None:
     for connector in point.connectors.values():
         connector.commanded_w, connector.confirmed_w, connector.refused_until_s = None, None, 0.0
         connector.unproven = connector.transaction is not None
+    safe_state.begin_anew(point, turn.now_s)
     point.boot_due = True
 
 
@@ -177,25 +178,9 @@ def _end_what_vanished(point: ChargePoint, turn: Turn) -> None:
 
 
 def _command_confirmed(point: ChargePoint, event: CommandConfirmed, turn: Turn) -> None:
-    """The register reads as written: from now on a difference is somebody else's doing."""
-    connector = point.connectors.get(event.connector_id)
-    if connector is not None:
-        connector.confirmed_w = event.value
-    elif event.connector_id == 0:
-        point.station_confirmed_w = event.value
-
-
-def _command_refused(point: ChargePoint, event: CommandRefused, turn: Turn) -> None:
-    """A limit that did not arrive is commanded again after a while; an operator must know (P-54)."""
-    turn.alarm("limit_not_taken", connector_id=event.connector_id, power_w=event.value, reason=event.reason)
-    connector = point.connectors.get(event.connector_id)
-    if connector is None:
-        if point.station_commanded_w == event.value:
-            point.station_commanded_w, point.station_refused_w = None, event.value
-            point.station_refused_until_s = turn.now_s + REFUSED_COMMAND_WAITS_S
-    elif connector.commanded_w == event.value:
-        connector.commanded_w, connector.refused_w = None, event.value
-        connector.refused_until_s = turn.now_s + REFUSED_COMMAND_WAITS_S
+    if safe_state.confirmed(point, event, turn):
+        limits.apply_limits(point, turn)
+        reporting.report_changes(point, turn)
 
 
 # ---------------------------------------------------------------- the central system's side
@@ -342,7 +327,7 @@ _RULES: dict[type[Any], Callable[[ChargePoint, Any, Turn], None]] = {
     Delivered: _delivered,
     DeliveryGivenUp: _given_up,
     CommandConfirmed: _command_confirmed,
-    CommandRefused: _command_refused,
+    CommandRefused: safe_state.refused,
     TransferChanged: _transfer_changed,
     LimitSet: external_limits.set_limit,
     LimitRemoved: external_limits.remove_limit,

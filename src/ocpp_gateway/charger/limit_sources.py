@@ -14,18 +14,22 @@ from ocpp_gateway.charger.external_limits import limits_of, standing
 from ocpp_gateway.charger.limit_border import (
     AVAILABILITY,
     CHARGE_POINT_MAX_PROFILE,
+    CHARGER_RATING,
     CONNECTOR_MAXIMUM,
     GATE,
     INSTALLATION,
+    SAFE_STATE,
     TX_DEFAULT_PROFILE,
     TX_PROFILE,
 )
 from ocpp_gateway.charger.reservations import holds
-from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, InstalledProfile
+from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, InstalledProfile, SafeState
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.smart_charging.composite_schedule import UNCONSTRAINED, InForce, Limit, earliest, limit_at
 from ocpp_gateway.smart_charging.power import PHASES, limit_power_w, phases_in_use
 from ocpp_gateway.smart_charging.profiles import Purpose, RateUnit
+
+RATING_STANDS_S = 600.0
 
 PROFILES = frozenset({CHARGE_POINT_MAX_PROFILE, TX_PROFILE, TX_DEFAULT_PROFILE})
 """The sources above which the charger's minimum may be written, within the tolerance; every other one is hard."""
@@ -50,6 +54,7 @@ def station_sources(point: ChargePoint, now: Instant) -> list[Source]:
     """Everything that limits the station."""
     return [
         Source(INSTALLATION, point.settings.max_power_w),
+        _rating(point, 0, now),
         _of_profile(point, CHARGE_POINT_MAX_PROFILE, station_limit_at(point, now.utc), now, PHASES),
         *_external(point, 0, now),
     ]
@@ -59,12 +64,31 @@ def connector_sources(point: ChargePoint, connector: Connector, now: Instant) ->
     """Everything that limits one connector, but for its share of the station's limit."""
     return [
         Source(INSTALLATION, point.settings.max_power_w),
+        _rating(point, connector.connector_id, now),
         Source(CONNECTOR_MAXIMUM, point.settings.connector_max_power_w),
         *_of_transaction_profiles(point, connector, now),
         _gate(point, connector),
         Source(AVAILABILITY, 0 if _inoperative(connector) else None),
         *_external(point, connector.connector_id, now),
+        _safe_state(connector.safe_state, now),
     ]
+
+
+def _rating(point: ChargePoint, connector_id: int, now: Instant) -> Source:
+    """The most that the register was seen to take; believed for a while, as another master may have been at it."""
+    rating = point.ratings.get(connector_id)
+    if rating is None or now.monotonic_s >= rating.read_at.monotonic_s + RATING_STANDS_S:
+        return Source(CHARGER_RATING, None)
+    detail = f"the register took no more when it was last tried, {rating.read_at.stamp()}"
+    return Source(CHARGER_RATING, rating.power_w, until=rating.read_at.plus(RATING_STANDS_S), detail=detail)
+
+
+def _safe_state(state: SafeState | None, now: Instant) -> Source:
+    """0 W for a charger that does not obey, but for the moments in which that is tried (S-13)."""
+    if state is None or state.is_tried(now.monotonic_s):
+        return Source(SAFE_STATE, None)
+    until = now.plus(max(state.try_at_s - now.monotonic_s, 0.0)) if state.lowered else None
+    return Source(SAFE_STATE, 0, until=until, detail=f"the charger did not take {state.written_w} W: {state.reason}")
 
 
 def _external(point: ChargePoint, connector_id: int, now: Instant) -> list[Source]:

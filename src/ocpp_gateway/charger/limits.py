@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ocpp_gateway.charger import safe_state
 from ocpp_gateway.charger.limit_sources import PROFILES, Source, connector_sources, station_sources
 from ocpp_gateway.charger.state import ChargePoint, Connector
 from ocpp_gateway.charger.turn import Turn
@@ -46,7 +47,10 @@ class Decision:
 
 
 def decide(point: ChargePoint, now: Instant) -> Decision:
-    """The minimum over all sources now, shared between the connectors."""
+    """The minimum over all sources now, shared between the connectors.
+
+    A connector that does not obey keeps what its register may hold; the others share the rest.
+    """
     register = point.settings.power_register
     station = lowest(station_sources(point, now), register)
     connectors = {
@@ -54,7 +58,9 @@ def decide(point: ChargePoint, now: Instant) -> Decision:
         for connector_id, connector in point.connectors.items()
     }
     wanted_w = {connector_id: ceiling.written_w for connector_id, ceiling in connectors.items()}
-    return Decision(station, connectors, share(station.written_w, wanted_w, register.step_w))
+    claimed_w = sum(safe_state.claimed_w(point, connector) for connector in point.connectors.values())
+    shared_w = max(station.written_w - claimed_w, 0) // register.step_w * register.step_w
+    return Decision(station, connectors, share(shared_w, wanted_w, register.step_w))
 
 
 def lowest(sources: Sequence[Source], register: PowerRegister) -> Ceiling:
@@ -75,6 +81,8 @@ def apply_limits(point: ChargePoint, turn: Turn) -> None:
         return
     decision = decide(point, turn.now)
     point.limits_until_s = decision.until_s
+    for connector_id, connector in point.connectors.items():
+        safe_state.end_when_obeyed(connector, decision.granted_w[connector_id], turn)
     _command(point, turn, decision.station.written_w, decision.granted_w)
 
 

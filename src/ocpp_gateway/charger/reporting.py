@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ocpp_gateway.charger import safe_state
 from ocpp_gateway.charger.limit_sources import gate_is_open
 from ocpp_gateway.charger.reservations import holds
 from ocpp_gateway.charger.state import LIMIT_ACTS_WITHIN_S, AuthorizationMode, ChargePoint, Connector
@@ -33,6 +34,8 @@ def current_status(point: ChargePoint, connector: Connector, now_s: float) -> Re
     """What is true of a connector now."""
     if point.unreachable or connector.registers is None:
         return UNREACHABLE
+    if connector.safe_state is not None:
+        return safe_state.status(connector.safe_state)
     unknown_since_s, register_status = connector.status_unknown_since_s, connector.register_status
     kept = unknown_since_s is None or now_s - unknown_since_s < UNKNOWN_STATUS_KEPT_S
     if register_status is None or not kept:

@@ -100,6 +100,36 @@ class Evidence:
     meter_wh: int
 
 
+@dataclass(frozen=True, slots=True)
+class SafeState:
+    """A limit that the charger did not take (`safe_state.py`).
+
+    `written_w` was written and `reads_w` read back (None: nothing), for `reason`; `holds_w` is what the register may
+    hold now. `lowered`: 0 W was confirmed since, so that from `try_at_s` on the limiter's word is tried again.
+    """
+
+    since: Instant
+    written_w: int
+    reads_w: int | None
+    reason: str
+    holds_w: int | None
+    tries: int
+    try_at_s: float
+    lowered: bool = False
+
+    def is_tried(self, now_s: float) -> bool:
+        """Whether the connector is given what the limiter says, to see if the charger obeys again."""
+        return self.lowered and now_s >= self.try_at_s
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """The most that a limit register was seen to take, in W, of a higher value written."""
+
+    power_w: int
+    read_at: Instant
+
+
 @dataclass(slots=True)
 class Connector:
     """One connector."""
@@ -141,6 +171,7 @@ class Connector:
     lowered_since_s: float | None = None  # somebody else wrote less
     refused_w: int | None = None
     refused_until_s: float = 0.0
+    safe_state: SafeState | None = None  # the charger did not take a limit
 
     @property
     def plugged(self) -> bool:
@@ -169,6 +200,7 @@ class ChargePoint:
     profiles: list[InstalledProfile] = field(default_factory=list)
     limits: dict[tuple[str, int], LimitRecord] = field(default_factory=dict)  # by source and connector
     silent: set[tuple[str, int]] = field(default_factory=set)  # sources whose lifetime is over; the operator was told
+    ratings: dict[int, Rating] = field(default_factory=dict)  # by connector, 0 the station
     cache: AuthorizationCache = field(default_factory=AuthorizationCache)
     local_list: LocalListRecord = EMPTY_LIST
     reservations: list[ReservationRecord] = field(default_factory=list)

@@ -316,16 +316,16 @@ class Poller:
         held_w = held * step_of(field)
         if held != word:
             problem = f"{field.table} {field.address} reads {held_w} W after {value_w} W was written twice"
-            return self._refused(connector_id, value_w, problem)
+            return self._refused(connector_id, value_w, problem, reads_w=held_w)
         self._repeatable_w[connector_id] = value_w
         return CommandConfirmed(CommandKind.LIMIT, connector_id, held_w)
 
-    def _refused(self, connector_id: int, value_w: int, problem: str) -> CommandRefused:
+    def _refused(self, connector_id: int, value_w: int, problem: str, *, reads_w: int | None = None) -> CommandRefused:
         """Tell it. What was in force before may be repeated only as far as the refused command allows."""
         if connector_id in self._repeatable_w:
             self._repeatable_w[connector_id] = min(value_w, self._repeatable_w[connector_id])
         self.statistics = replace(self.statistics, refused_writes=self.statistics.refused_writes + 1)
-        return CommandRefused(CommandKind.LIMIT, connector_id, value_w, problem)
+        return CommandRefused(CommandKind.LIMIT, connector_id, value_w, problem, reads_w)
 
     def _repeat_connectors(self) -> None:
         """After a write to the station each connector must be assigned its power again, closed ones first (V05).

@@ -322,8 +322,12 @@ def test_p_50_after_a_connect_lower_limits_are_written_first() -> None:
 def test_p_54_a_refused_limit_is_commanded_again_after_a_while() -> None:
     bench = limited(charging(), 1, (0, 8_000))
     bench.give(CommandRefused(CommandKind.LIMIT, 1, 8_000, "exception 6"))
-    assert commanded(bench.poll(8)) == []
-    assert commanded(bench.poll(4)) == [(1, 8_000)]
+    assert bench.commanded_w(1) == 0
+    bench.give(CommandConfirmed(CommandKind.LIMIT, 1, 0))
+    bench.wait(9)
+    assert bench.commanded_w(1) == 0
+    bench.wait(1)
+    assert bench.commanded_w(1) == 8_000
 
 
 def test_p_54_a_refused_station_limit_is_commanded_again_after_a_while() -> None:

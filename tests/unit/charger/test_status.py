@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from ocpp_gateway.charger.events import CommandKind, CommandRefused, LinkUp
+from ocpp_gateway.charger.events import LinkUp
 from ocpp_gateway.charger.state import AuthorizationMode
 from ocpp_gateway.charger.status import ReportedStatus, Situation, derive_status, describe, transitions
 from ocpp_gateway.registers.snapshot import ChargerIdentity, ConnectorSnapshot, Derating
@@ -373,11 +373,3 @@ def test_a_solo_has_no_second_connector() -> None:
     del bench.registers[2]
     bench.linked(ChargerIdentity(1, "Compleo", "SOLO", "SN-2")).online()
     assert bench.statuses(2) == []
-
-
-def test_a_refused_limit_is_told_to_the_operator_not_to_the_central_system() -> None:
-    bench = Bench().linked().online()
-    said = len(bench.statuses())
-    bench.give(CommandRefused(CommandKind.LIMIT, 1, 22_000, "exception 4"))
-    assert bench.alarms() == ["limit_not_taken"]
-    assert len(bench.statuses()) == said
