@@ -9,10 +9,11 @@ from dataclasses import replace
 from math import inf
 
 from ocpp_gateway.charger import authorization, meter_values, metering, tags, transactions
-from ocpp_gateway.charger.state import LIMIT_ACTS_WITHIN_S, AuthorizationMode, ChargePoint, Connector, Ending, Evidence
+from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, Ending, Evidence
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.registers.snapshot import ConnectorSnapshot
 from ocpp_gateway.registers.vocabulary import ChargePointStatus as Status
+from ocpp_gateway.smart_charging.power import LIMIT_ACTS_WITHIN_S
 
 SETTLING_S = 10.0
 """After a reconnect a zero proves nothing for so long."""

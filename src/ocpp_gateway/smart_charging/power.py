@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 
 from ocpp_gateway.smart_charging.composite_schedule import Limit
 from ocpp_gateway.smart_charging.profiles import RateUnit
 
 PHASES = 3
 PHASE_IN_USE_A = 1.0
+
+LIMIT_ACTS_WITHIN_S = 30.0
+"""A charger may take that long to act on a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,27 @@ def written_power_w(limit_w: float, hard_cap_w: float, register: PowerRegister) 
 def phases_in_use(current_a: tuple[float | None, float | None, float | None]) -> int | None:
     """How many phases carry at least 1 A; None before current flows, or when nobody measured it."""
     return sum(1 for current in current_a if current is not None and current >= PHASE_IN_USE_A) or None
+
+
+def least_power_w(limit_w: int, min_charging_rate: Limit | None, register: PowerRegister) -> int:
+    """The least power worth giving: the charger's minimum, or what the profile says the car needs (OCPP 1.6 §7.13).
+
+    A limit below minChargingRate, but not below the charger's minimum, is meant as it is.
+    """
+    if min_charging_rate is None:
+        return register.minimum_w
+    rate_w = limit_power_w(min_charging_rate, register, None)
+    whole_w = ceil(rate_w / register.step_w) * register.step_w
+    return max(register.minimum_w, min(whole_w, limit_w))
+
+
+def draw_power_w(current_a: tuple[float | None, float | None, float | None], register: PowerRegister) -> float | None:
+    """The limit that would just do for what a car draws: this charger divides it by three whatever the car uses.
+
+    None when nobody measured any current.
+    """
+    highest_a = max((current for current in current_a if current is not None), default=None)
+    return None if highest_a is None else PHASES * highest_a * register.nominal_voltage_v
 
 
 def share(station_w: int, wanted_w: Mapping[int, int], step_w: int) -> dict[int, int]:
