@@ -168,7 +168,9 @@ async def drain_s(run: Run, store: Store) -> float:
         if not left:
             drained.set()
 
-    outbox = Outbox(charge_point=IDENTITY, store=store, session=connected, deliver=deliver, timing=Timing)
+    outbox = Outbox(
+        charge_point=IDENTITY, store=store, session=connected, deliver=deliver, timing=Timing, now=clock.now
+    )
     idle: Any = Idle()
     began_s = time.perf_counter()
     running = asyncio.create_task(runtime.run(Sides(idle, connected, outbox, idle)))

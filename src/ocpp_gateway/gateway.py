@@ -106,6 +106,7 @@ class Place:
             "oldest_at": backlog.oldest_at,
             "oldest_age_s": None if oldest_age_s is None else round(oldest_age_s, 1),
             "thinned": backlog.thinned,
+            "dead_letters": backlog.dead,
         }
 
 
@@ -222,7 +223,14 @@ class Gateway:
             timing=timing,
             on_frame=self._frames[identity].on_frame,
         )
-        outbox = Outbox(charge_point=identity, store=store, session=session, deliver=runtime.deliver, timing=timing)
+        outbox = Outbox(
+            charge_point=identity,
+            store=store,
+            session=session,
+            deliver=runtime.deliver,
+            timing=timing,
+            now=clock.now,
+        )
         uploads = Uploads(
             charge_point=identity,
             post=runtime.post,

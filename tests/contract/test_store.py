@@ -24,6 +24,7 @@ from ocpp_gateway.charger.records import (
     MeterRecord,
     OutboxDone,
     OutboxRecord,
+    Outcome,
     ProfileRecord,
     ProfileRemoved,
     Record,
@@ -79,6 +80,26 @@ async def drained(store: Store, charge_point: str = CP, central_system: str = "m
         rows.append(row)
         await store.commit(charge_point, [OutboxDone(row.seq)])
     return rows
+
+
+async def sent(
+    store: Store,
+    seq: int,
+    number: int,
+    outcome: Outcome | None = None,
+    problem: str = "",
+    *,
+    next_message_id: str | None = None,
+    charge_point: str = CP,
+) -> None:
+    """A transmission, and how it ended."""
+    await store.outbox_sending(
+        charge_point, seq, number=number, message_id=f"sent-{number}", sent_at=at(number).stamp(), transaction_id=None
+    )
+    if outcome is not None:
+        await store.outbox_failed(
+            charge_point, seq, number=number, outcome=outcome, problem=problem, next_message_id=next_message_id
+        )
 
 
 async def head(store: Store) -> OutboxRow:
@@ -355,7 +376,9 @@ async def test_the_outbox_of_another_charge_point_cannot_be_touched(store: Store
     with pytest.raises(StoreError, match="SITE-2 has no outbox row"):
         await store.commit(OTHER, [OutboxDone(row.seq)])
     with pytest.raises(StoreError, match="SITE-2 has no outbox row"):
-        await store.outbox_attempted(OTHER, row.seq, message_id="x", transmissions=1, last_error=None)
+        await sent(store, row.seq, 1, charge_point=OTHER)
+    with pytest.raises(StoreError, match="SITE-2 has no outbox row"):
+        await store.outbox_failed(OTHER, row.seq, number=1, outcome=Outcome.ERROR, problem="", next_message_id="x")
     assert await head(store) == row
 
 
@@ -528,8 +551,8 @@ async def test_an_attempt_is_remembered_across_a_restart(open_store: OpenStore) 
     store = await open_store()
     await store.commit(CP, [a_message("m-1"), a_message("m-2")])
     row = await head(store)
-    await store.outbox_attempted(CP, row.seq, message_id="m-1", transmissions=1, last_error="no answer")
-    await store.outbox_attempted(CP, row.seq, message_id="m-1b", transmissions=2, last_error="InternalError")
+    await sent(store, row.seq, 1, Outcome.LINK_LOST)
+    await sent(store, row.seq, 2, Outcome.ERROR, "InternalError", next_message_id="m-1b")
 
     store = await open_store()
     assert await head(store) == replace(row, message_id="m-1b", transmissions=2, last_error="InternalError")

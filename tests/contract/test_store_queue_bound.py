@@ -39,6 +39,11 @@ def session(local_id: str, minutes: Sequence[float]) -> list[OutboxRecord]:
     ]
 
 
+async def transmitted(store: Store, seq: int) -> None:
+    """That message goes out, for the first time."""
+    await store.outbox_sending(CP, seq, number=1, message_id="sent", sent_at="@boot@0", transaction_id=None)
+
+
 async def drained(store: Store, charge_point: str = CP, central_system: str = "main") -> list[str]:
     """The message ids in the order of their delivery; the queue is empty then."""
     names = []
@@ -129,20 +134,20 @@ async def test_years_offline_with_nothing_but_values_of_no_transaction_stay_with
 async def test_a_value_of_no_transaction_that_is_or_was_in_delivery_stays(store: Store) -> None:
     await store.commit(CP, idle(range(29)))
     head = await store.outbox_head(CP)
-    await store.outbox_attempted(CP, 3, message_id="again", transmissions=1, last_error=None)
+    await transmitted(store, 3)
     await store.commit(CP, idle([29]))
 
     assert await store.outbox_head(CP) == head
-    assert (await drained(store))[:4] == ["idle@0", "again", "idle@5", "idle@6"]
+    assert (await drained(store))[:4] == ["idle@0", "idle@2", "idle@5", "idle@6"]
 
 
 async def test_what_was_transmitted_once_stays(store: Store) -> None:
     await store.commit(CP, samples(range(29)))
     for seq in (3, 4):
-        await store.outbox_attempted(CP, seq, message_id=f"again-{seq}", transmissions=1, last_error=None)
+        await transmitted(store, seq)
     await store.commit(CP, samples([29]))
 
-    assert await drained(store) == ["tx-1@0", "again-3", "again-4", "tx-1@15", "tx-1@29"]
+    assert await drained(store) == ["tx-1@0", "tx-1@2", "tx-1@3", "tx-1@15", "tx-1@29"]
 
 
 async def test_the_head_in_delivery_stays_even_when_the_bound_is_passed_many_times(store: Store) -> None:
@@ -154,7 +159,7 @@ async def test_the_head_in_delivery_stays_even_when_the_bound_is_passed_many_tim
         await store.commit(CP, samples([minute / 10]))
 
     assert await store.outbox_head(CP) == row
-    await store.outbox_attempted(CP, row.seq, message_id="m", transmissions=1, last_error=None)
+    await transmitted(store, row.seq)
 
 
 async def test_a_delivered_first_sample_leaves_its_place_to_the_next_in_the_queue(store: Store) -> None:

@@ -176,7 +176,14 @@ class World:
                 timing=timing,
                 jitter=lambda: 0.5,
             )
-            outbox = Outbox(charge_point=IDENTITY, store=store, session=session, deliver=runtime.deliver, timing=timing)
+            outbox = Outbox(
+                charge_point=IDENTITY,
+                store=store,
+                session=session,
+                deliver=runtime.deliver,
+                timing=timing,
+                now=self.clock.now,
+            )
             uploads = Uploads(charge_point=IDENTITY, post=runtime.post, make_bundle=self.bundle, send=self.upload)
             await runtime.run(Sides(poller, session, outbox, uploads))
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
-from ocpp_gateway.charger import authorization, meter_values, metering, tags, transactions
+from ocpp_gateway.charger import authorization, meter_values, metering, readings, tags, transactions
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, Ending, Evidence
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.registers.snapshot import ConnectorSnapshot
@@ -112,6 +112,9 @@ def _take_counters(
         )
     if fed.record.register_wh != meter.record.register_wh:
         turn.persist(fed.record)
+    did = readings.kind_of(meter, fed)
+    if did is not None and connector.transaction is not None:
+        readings.keep(connector, turn, connector.transaction.local_id, did)
     energy_grew = fed.total_wh > meter.total_wh
     return registers.status is Status.CHARGING or (connector.plugged and (seconds_grew or energy_grew))
 

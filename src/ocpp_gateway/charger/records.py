@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal
 
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.registers.snapshot import ChargerIdentity
 
 MAIN = "main"
 """The name of the one central system; rows are keyed by it so that there can be more."""
+
+
+class Outcome(StrEnum):
+    """How a transmission of a message ended."""
+
+    ANSWERED = "answered"
+    ERROR = "error"  # a CALLERROR, or an answer that cannot be used
+    TIMEOUT = "timeout"
+    LINK_LOST = "link_lost"
+
+
+ReadingKind = Literal["start", "stop", "fell", "leapt", "segment", "corrected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +219,27 @@ class TransactionSample:
 
 
 @dataclass(frozen=True, slots=True)
+class TransactionReading:
+    """What the charger showed when a transaction began, ended, or its meter did more than follow the register.
+
+    `kind`: `start`; `stop`; `fell` and `leapt`, a reading not believed yet; `segment`, the register began anew and that
+    was believed; `corrected`, what was believed is taken back. Between two of them the virtual meter grows as the
+    register does, so each value in between can be worked out. `meter` is what the virtual meter made of it; the
+    values of the charger are None where nothing was read.
+    """
+
+    local_id: str
+    kind: ReadingKind
+    read_at: Instant
+    meter: MeterRecord
+    status_raw: int | None = None
+    session_energy_wh: int | None = None
+    charging_s: int | None = None
+    id_tag: str | None = None
+    power_w: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxRecord:
     """A transaction-related message to deliver, in order, at least once, to one central system.
 
@@ -251,6 +285,7 @@ Record = (
     | TransactionRecord
     | TransactionIdRecord
     | TransactionSample
+    | TransactionReading
     | CachedTag
     | CachedTagForgotten
     | CacheCleared

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ocpp_gateway.charger import meter_values
+from ocpp_gateway.charger import meter_values, readings
 from ocpp_gateway.charger.records import (
     GateRecord,
     ProfileRecord,
@@ -61,6 +61,7 @@ def start(
     meter_values.schedule_samples(point, connector, turn)
     set_closed(connector, turn, closed=False)
     turn.persist(transaction)
+    readings.keep(connector, turn, transaction.local_id, "start")
     payload = {"connectorId": connector.connector_id, "idTag": id_tag, "meterStart": meter_wh, "timestamp": at.stamp()}
     reservation = reservation_at(point.reservations, connector.connector_id)
     if reservation is not None:  # the start ends it
@@ -104,6 +105,7 @@ def stop(
             last_sample_at=at,
         )
     )
+    readings.keep(connector, turn, transaction.local_id, "stop")
     payload: dict[str, Any] = {"meterStop": meter_stop_wh, "timestamp": at.stamp()}
     history = meter_values.transaction_data(point, connector, at, meter_stop_wh)
     if history:

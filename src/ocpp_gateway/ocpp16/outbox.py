@@ -16,7 +16,8 @@ from uuid import uuid4
 
 from ocpp_gateway import failpoints
 from ocpp_gateway.charger.events import Delivered, DeliveryGivenUp, Event
-from ocpp_gateway.charger.records import MAIN
+from ocpp_gateway.charger.records import MAIN, Outcome
+from ocpp_gateway.instant import Instant
 from ocpp_gateway.log import logger
 from ocpp_gateway.ocpp16.answers import usable_answer
 from ocpp_gateway.ocpp16.rpc import CallRefused, CallTimedOut, ConnectionLost, Rpc
@@ -66,8 +67,19 @@ class OutboxStore(Protocol):
 
     async def outbox_head(self, charge_point: str, central_system: str = MAIN) -> OutboxRow | None: ...
 
-    async def outbox_attempted(
-        self, charge_point: str, seq: int, *, message_id: str, transmissions: int, last_error: str | None
+    async def outbox_sending(
+        self, charge_point: str, seq: int, *, number: int, message_id: str, sent_at: str, transaction_id: str | None
+    ) -> None: ...
+
+    async def outbox_failed(
+        self,
+        charge_point: str,
+        seq: int,
+        *,
+        number: int,
+        outcome: Outcome,
+        problem: str,
+        next_message_id: str | None = None,
     ) -> None: ...
 
 
@@ -122,10 +134,15 @@ def _attempts_allowed(action: str, *, start_dead: bool, timing: Timing) -> int:
 
 def message_of(row: OutboxRow) -> dict[str, Any]:
     """The payload to send: the row's, with the transaction id where its message has one. The same each time (X-39)."""
+    transaction_id = transaction_id_of(row)
+    return row.payload if transaction_id is None else row.payload | {"transactionId": transaction_id}
+
+
+def transaction_id_of(row: OutboxRow) -> int | None:
+    """The transaction id that a row is sent with, None where its message has none."""
     if row.action == START_TRANSACTION or row.local_id is None:
-        return row.payload
-    transaction_id = TRANSACTION_ID_OF_A_DEAD_START if row.transaction_id is None else int(row.transaction_id)
-    return row.payload | {"transactionId": transaction_id}
+        return None
+    return TRANSACTION_ID_OF_A_DEAD_START if row.transaction_id is None else int(row.transaction_id)
 
 
 def has_unknown_time(value: Any) -> bool:
@@ -143,7 +160,15 @@ class _Refusal:
     """Not processed: an attempt. `late_answer`, if there may be one, counts while the next attempt is waited for."""
 
     error: str
+    outcome: Outcome
     late_answer: asyncio.Future[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _LinkLost:
+    """Nobody can know whether it was processed: no attempt."""
+
+    problem: str
 
 
 class Outbox:
@@ -160,6 +185,7 @@ class Outbox:
         session: Channel,
         deliver: Callable[[Event], Awaitable[None]],
         timing: Callable[[], Timing],
+        now: Callable[[], Instant],
         central_system: str = MAIN,
     ) -> None:
         self._charge_point = charge_point
@@ -168,6 +194,7 @@ class Outbox:
         self._session = session
         self._deliver = deliver
         self._timing = timing
+        self._now = now
         self._wake = asyncio.Event()
         self._clock_due_s = 0.0  # set with the first session
         self._log = logger(__name__).bind(charge_point=charge_point)
@@ -200,38 +227,61 @@ class Outbox:
 
     async def _deliver_row(self, row: OutboxRow) -> None:
         """Ends when the row is answered or given up, and that is committed."""
-        message_id, transmissions, error = row.message_id, row.transmissions, row.last_error
+        message_id, number = row.message_id, row.transmissions
         attempts = attempts_before(row, self._timing())
         while True:
             rpc = await self._session.ready()
-            transmissions += 1
-            await self._note(row, message_id, transmissions, error)
+            number += 1
+            await self._note_sending(row, number, message_id)
             outcome = await self._transmit(rpc, row, message_id)
+            if isinstance(outcome, _LinkLost):
+                await self._note_failure(row, number, Outcome.LINK_LOST, outcome.problem)
+                continue
             if isinstance(outcome, _Refusal):
                 attempts += 1
-                message_id, error = str(uuid4()), outcome.error
-                await self._note(row, message_id, transmissions, error)
-                self._log.warning("message_not_processed", action=row.action, attempts=attempts, problem=error)
+                message_id = str(uuid4())
+                await self._note_failure(row, number, outcome.outcome, outcome.error, message_id)
+                self._log.warning("message_not_processed", action=row.action, attempts=attempts, problem=outcome.error)
                 decision = after_attempt(
                     row.action, attempts=attempts, start_dead=row.start_dead, timing=self._timing()
                 )
                 if isinstance(decision, GiveUp):
                     await self._deliver(DeliveryGivenUp(row.seq, row.action, row.local_id))
                     return
-                outcome = await self._late_answer(row, outcome.late_answer, decision.wait_s)
-            if outcome is not None:
-                failpoints.reach("answer_received", row.action)
-                id_tag = row.payload.get("idTag")
-                await self._deliver(Delivered(row.seq, row.action, row.local_id, outcome, transmissions, id_tag))
-                return
+                late = await self._late_answer(row, outcome.late_answer, decision.wait_s)
+                if late is None:
+                    continue
+                outcome = late
+            failpoints.reach("answer_received", row.action)
+            id_tag = row.payload.get("idTag")
+            await self._deliver(Delivered(row.seq, row.action, row.local_id, outcome, number, id_tag))
+            return
 
-    async def _note(self, row: OutboxRow, message_id: str, transmissions: int, error: str | None) -> None:
-        await self._store.outbox_attempted(
-            self._charge_point, row.seq, message_id=message_id, transmissions=transmissions, last_error=error
+    async def _note_sending(self, row: OutboxRow, number: int, message_id: str) -> None:
+        transaction_id = transaction_id_of(row)
+        await self._store.outbox_sending(
+            self._charge_point,
+            row.seq,
+            number=number,
+            message_id=message_id,
+            sent_at=self._now().stamp(),
+            transaction_id=None if transaction_id is None else str(transaction_id),
         )
 
-    async def _transmit(self, rpc: Rpc, row: OutboxRow, message_id: str) -> dict[str, Any] | _Refusal | None:
-        """The usable answer, or why it was not processed, or None: the connection is lost and nobody can know."""
+    async def _note_failure(
+        self, row: OutboxRow, number: int, outcome: Outcome, problem: str, next_message_id: str | None = None
+    ) -> None:
+        await self._store.outbox_failed(
+            self._charge_point,
+            row.seq,
+            number=number,
+            outcome=outcome,
+            problem=problem,
+            next_message_id=next_message_id,
+        )
+
+    async def _transmit(self, rpc: Rpc, row: OutboxRow, message_id: str) -> dict[str, Any] | _Refusal | _LinkLost:
+        """The usable answer, or why it was not processed, or that the connection is lost and nobody can know."""
         timeout_s = self._timing().message_timeout_s
         try:
             return await _judged(
@@ -244,9 +294,9 @@ class Outbox:
         if late_answer.done():
             return await _judged(row, late_answer)
         if rpc.counts.answers > timed_out.answers_before:  # it hears us, and does not want this one
-            return _Refusal(f"no answer within {PATIENCE * timeout_s:g} s", late_answer)
+            return _Refusal(_too_late(timeout_s), Outcome.TIMEOUT, late_answer)
         rpc.lose(f"no answer to {row.action} within {PATIENCE * timeout_s:g} s")
-        return None
+        return _LinkLost(_too_late(timeout_s))
 
     async def _late_answer(
         self, row: OutboxRow, late_answer: asyncio.Future[Any] | None, wait_s: float
@@ -269,14 +319,18 @@ class Outbox:
             pass
 
 
-async def _judged(row: OutboxRow, answer: Awaitable[Any]) -> dict[str, Any] | _Refusal | None:
+async def _judged(row: OutboxRow, answer: Awaitable[Any]) -> dict[str, Any] | _Refusal | _LinkLost:
     try:
         usable = usable_answer(row.action, await answer)
-    except ConnectionLost:
-        return None
+    except ConnectionLost as exc:
+        return _LinkLost(str(exc))
     except CallRefused as exc:
-        return _Refusal(str(exc))
-    return _Refusal("an answer that cannot be used") if usable is None else usable
+        return _Refusal(str(exc), Outcome.ERROR)
+    return _Refusal("an answer that cannot be used", Outcome.ERROR) if usable is None else usable
+
+
+def _too_late(timeout_s: float) -> str:
+    return f"no answer within {PATIENCE * timeout_s:g} s"
 
 
 def _now_s() -> float:

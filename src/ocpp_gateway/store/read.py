@@ -52,12 +52,14 @@ class OutboxRow:
 class Backlog:
     """What waits for one central system: how many messages, and when the oldest was made, an `Instant.stamp`.
 
-    `thinned` counts the meter values that were ever taken out of the charge point's full queues, undelivered.
+    `thinned` counts the meter values that were ever taken out of the charge point's full queues, undelivered;
+    `dead` the messages that were given up, and wait for an operator to send them again.
     """
 
     depth: int
     oldest_at: str | None
     thinned: int
+    dead: int = 0
 
 
 def _head_query() -> Select[Any]:
@@ -89,6 +91,15 @@ def _queue(columns: Any) -> Sequence[Any]:
 HEAD_QUERY = _head_query()
 _thinned = select(schema.charge_point.c.outbox_thinned).where(schema.charge_point.c.identity == bindparam("identity"))
 _depth = select(func.count()).select_from(schema.outbox).where(*_queue(schema.outbox.c))
+_dead = (
+    select(func.count())
+    .select_from(schema.outbox)
+    .where(
+        schema.outbox.c.charge_point == bindparam("charge_point"),
+        schema.outbox.c.central_system == bindparam("central_system"),
+        schema.outbox.c.state == OutboxState.DEAD,
+    )
+)
 _oldest = select(schema.outbox.c.created_at).where(*_queue(schema.outbox.c)).order_by(schema.outbox.c.seq).limit(1)
 
 
@@ -133,6 +144,7 @@ def backlog(connection: Connection, charge_point: str, central_system: str) -> B
         depth=outbox_depth(connection, charge_point, central_system),
         oldest_at=connection.execute(_oldest, asked).scalar_one_or_none(),
         thinned=outbox_thinned(connection, charge_point),
+        dead=connection.execute(_dead, asked).scalar_one(),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, or_, select, update
 
 from ocpp_gateway.charger.records import StampsResolved
 from ocpp_gateway.instant import parse_utc, resolve_stamp
@@ -18,7 +18,8 @@ from ocpp_gateway.store.schema import OutboxState
 def resolve_stamps(connection: Connection, charge_point: str, record: StampsResolved) -> None:
     """Every moment of that boot that lacks its UTC time gets it.
 
-    That is in transactions and their samples, in profiles and limits, and in messages not yet answered.
+    That is in transactions, their samples and readings, in profiles and limits, in messages not yet answered and in
+    all transmissions.
     """
     utc_at_zero = parse_utc(record.utc_at_zero)
     boot_id = record.boot_id
@@ -31,6 +32,13 @@ def resolve_stamps(connection: Connection, charge_point: str, record: StampsReso
         _resolve_instants(connection, table, names, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)
     _resolve_samples(connection, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)
     _resolve_messages(connection, charge_point=charge_point, boot_id=boot_id, utc_at_zero=utc_at_zero)
+    of_charge_point = select(schema.outbox.c.seq).where(schema.outbox.c.charge_point == charge_point)
+    sent, read = schema.transmission.c, schema.transaction_reading.c
+    for stamp, whose in (
+        (sent.sent_at, sent.seq.in_(of_charge_point)),
+        (read.read_at, read.charge_point == charge_point),
+    ):
+        _resolve_stamps(connection, stamp, whose, boot_id=boot_id, utc_at_zero=utc_at_zero)
 
 
 def _resolve_instants(
@@ -52,6 +60,16 @@ def _resolve_instants(
                 values |= instant_columns(name, instant.resolved(boot_id=boot_id, utc_at_zero=utc_at_zero))
         this = and_(*(column == row[column.name] for column in table.primary_key))
         connection.execute(update(table).where(this).values(values))
+
+
+def _resolve_stamps(
+    connection: Connection, stamp: Column[Any], whose: ColumnElement[bool], *, boot_id: str, utc_at_zero: datetime
+) -> None:
+    """Fills in the stamps of one column, in those rows."""
+    lacking = select(stamp).where(stamp.startswith(f"@{boot_id}@", autoescape=True), whose).distinct()
+    for marker in connection.execute(lacking).scalars().all():
+        resolved = resolve_stamp(marker, boot_id=boot_id, utc_at_zero=utc_at_zero)
+        connection.execute(update(stamp.table).where(stamp == marker, whose).values({stamp: resolved}))
 
 
 def _resolve_samples(connection: Connection, *, charge_point: str, boot_id: str, utc_at_zero: datetime) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -204,7 +205,7 @@ outbox = Table(
     _charge_point(),
     Column("central_system", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("message_id", Text, nullable=False),  # the id of the next transmission; all of them are in outbox_attempt
+    Column("message_id", Text, nullable=False),  # the id of the next transmission; see transmission
     Column("action", Text, nullable=False),
     Column("payload", Text, nullable=False),
     Column("local_id", Text),  # no foreign key: whether the transaction or its message comes first is the core's choice
@@ -216,13 +217,42 @@ outbox = Table(
     CheckConstraint("state IN ('queued', 'done', 'dead')", name="state"),
     Index(None, "charge_point", "central_system", "state", "seq"),  # the head of a queue among all that is done
     Index(None, "local_id", "action"),  # the StartTransaction of a row, and the ledger of a transaction
+    Index("ix_outbox_dead", "seq", sqlite_where=text("state = 'dead'"), postgresql_where=text("state = 'dead'")),
     sqlite_autoincrement=True,  # a number is never given twice, not even that of a row deleted since
 )
 
-outbox_attempt = Table(
-    "outbox_attempt",
+transmission = Table(
+    "transmission",
     metadata,
     Column("seq", ForeignKey("outbox.seq"), primary_key=True, autoincrement=False),
-    Column("message_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 1 is the first
+    Column("message_id", Text, nullable=False),
+    Column("sent_at", Text),  # `Instant.stamp`; NULL: before it was kept
+    Column("transaction_id", Text),  # what the frame said, which the row does not; NULL: it said none
+    Column("outcome", Text),
+    Column("problem", Text),
+    Column("answer", Text),
+    sqlite_with_rowid=False,
 )
-"""Every message id that a row was ever given."""
+"""Every time that a message went out. `outcome` is a `records.Outcome`, or NULL: answered, if its row is done and this
+is the last one, else nobody knows, as the process ended. The answer is in the row, and here once it is sent again."""
+
+transaction_reading = Table(
+    "transaction_reading",
+    metadata,
+    Column("number", _Counter, primary_key=True),
+    _charge_point(),
+    Column("local_id", Text, nullable=False),  # no foreign key, for the reason of the outbox
+    Column("kind", Text, nullable=False),
+    Column("read_at", Text, nullable=False),  # `Instant.stamp`
+    Column("status_raw", BigInteger),  # this and the next four as the charger showed them; NULL: not read
+    Column("session_energy_wh", BigInteger),
+    Column("charging_s", BigInteger),
+    Column("id_tag", Text),
+    Column("power_w", Double),
+    Column("meter_wh", BigInteger, nullable=False),  # what the virtual meter made of it, and what that was fed with
+    Column("meter_register_wh", BigInteger),
+    Column("meter_charging_s", BigInteger),
+    Index(None, "local_id"),
+)
+"""The register values that a transaction rests on; see `records.TransactionReading`."""

@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ocpp_gateway import failpoints
-from ocpp_gateway.charger.records import MAIN, Record, StoredCharger, TransactionRecord
+from ocpp_gateway.charger.records import MAIN, Outcome, Record, StoredCharger, TransactionRecord
 from ocpp_gateway.errors import StoreError
 from ocpp_gateway.log import logger
-from ocpp_gateway.store import database, read, sqlite_file, write
+from ocpp_gateway.store import database, outbox, read, sqlite_file, write
 from ocpp_gateway.store.lock import StoreLock
+from ocpp_gateway.store.outbox import Resent
 from ocpp_gateway.store.read import Backlog, OutboxRow
 from ocpp_gateway.store.retention import RETENTION, delete_expired
 from ocpp_gateway.store.thinning import QUEUE_BOUND, QueueBound
@@ -121,18 +122,42 @@ class Store:
         """The oldest message not yet answered nor given up, or None. Its `created_at` is the age of the queue."""
         return await self._run(lambda connection: read.outbox_head(connection, charge_point, central_system))
 
-    async def outbox_attempted(
-        self, charge_point: str, seq: int, *, message_id: str, transmissions: int, last_error: str | None
+    async def outbox_sending(
+        self, charge_point: str, seq: int, *, number: int, message_id: str, sent_at: str, transaction_id: str | None
     ) -> None:
-        """Keeps how often a row was sent, and the message id of its next transmission; every id is remembered."""
+        """Keeps that a row goes out now, for the `number`-th time, and what its frame says beside the row."""
         await self._write(
-            lambda connection: write.note_attempt(
+            lambda connection: outbox.note_sending(
                 connection,
                 charge_point,
                 seq,
+                number=number,
                 message_id=message_id,
-                transmissions=transmissions,
-                last_error=last_error,
+                sent_at=sent_at,
+                transaction_id=transaction_id,
+            )
+        )
+
+    async def outbox_failed(
+        self,
+        charge_point: str,
+        seq: int,
+        *,
+        number: int,
+        outcome: Outcome,
+        problem: str,
+        next_message_id: str | None = None,
+    ) -> None:
+        """Keeps how the `number`-th transmission ended, and the message id of the next one; without one: the same."""
+        await self._write(
+            lambda connection: outbox.note_failure(
+                connection,
+                charge_point,
+                seq,
+                number=number,
+                outcome=outcome,
+                problem=problem,
+                next_message_id=next_message_id,
             )
         )
 
@@ -151,6 +176,18 @@ class Store:
     async def transactions(self, charge_point: str, limit: int) -> tuple[TransactionRecord, ...]:
         """The transactions that began last, open or not, newest first."""
         return await self._run(lambda connection: read.latest_transactions(connection, charge_point, limit))
+
+    async def ledger(self, question: Callable[[Connection], Result]) -> Result:
+        """The answer to a question of `ledger.py`."""
+        return await self._run(question)
+
+    async def resend(self, charge_point: str, seq: int) -> Resent:
+        """Queues a dead letter again at its own place, with a dead start all that followed it (`outbox.resend`)."""
+        return await self._write(lambda connection: outbox.resend(connection, charge_point, seq))
+
+    async def resend_transaction(self, charge_point: str, local_id: str) -> Resent:
+        """Queues every dead letter of a transaction again, in order."""
+        return await self._write(lambda connection: outbox.resend_transaction(connection, charge_point, local_id))
 
     def _tidy_daily(self) -> None:
         """Begins to delete what the ledger need not keep, once a day."""
@@ -175,11 +212,12 @@ class Store:
         if rest is not None:
             self._tidy_later(stopped_before, rest)
 
-    async def _write(self, work: Callable[[Connection], object]) -> None:
-        await self._run(work)
+    async def _write(self, work: Callable[[Connection], Result]) -> Result:
+        result = await self._run(work)
         if self.failed:
             self.failed = False
             logger(__name__).info("store_writes_again", store=str(self._path))
+        return result
 
     async def _run(self, work: Callable[[Connection], Result]) -> Result:
         if self._closed:

@@ -118,15 +118,15 @@ _count = (
     .where(schema.charge_point.c.identity == bindparam("charge_point"))
     .values(outbox_thinned=schema.charge_point.c.outbox_thinned + bindparam("thinned"))
 )
-_drop_attempts = delete(schema.outbox_attempt).where(schema.outbox_attempt.c.seq == bindparam("row"))
+_drop_transmissions = delete(schema.transmission).where(schema.transmission.c.seq == bindparam("row"))
 _drop_row = delete(schema.outbox).where(_row.seq == bindparam("row"))
 
 
 def delete_messages(connection: Connection, seqs: Iterable[int]) -> None:
-    """Takes rows out of the outbox for good, with the message ids they were given."""
+    """Takes rows out of the outbox for good, with their transmissions."""
     rows: list[dict[str, Any]] = [{"row": seq} for seq in seqs]
     if rows:
-        connection.execute(_drop_attempts, rows)
+        connection.execute(_drop_transmissions, rows)
         connection.execute(_drop_row, rows)
 
 

@@ -27,14 +27,13 @@ from ocpp_gateway.charger.records import (
     ReservationRemoved,
     StampsResolved,
     TransactionIdRecord,
+    TransactionReading,
     TransactionRecord,
     TransactionSample,
 )
-from ocpp_gateway.errors import StoreError
-from ocpp_gateway.store import schema
+from ocpp_gateway.store import outbox, schema
 from ocpp_gateway.store.columns import instant_columns, to_json
 from ocpp_gateway.store.resolve import resolve_stamps
-from ocpp_gateway.store.schema import OutboxState
 
 
 class _Upsert:
@@ -96,13 +95,7 @@ _forget_limit = delete(schema.limit_source).where(
     _is(schema.limit_source.c.source),
     _is(schema.limit_source.c.connector_id),
 )
-_append = insert(schema.outbox).returning(schema.outbox.c.seq)
-_row_state = select(schema.outbox.c.state).where(_is(schema.outbox.c.charge_point), _is(schema.outbox.c.seq))
-_set_row = update(schema.outbox).where(_is(schema.outbox.c.charge_point), _is(schema.outbox.c.seq))
-_attempt_known = select(schema.outbox_attempt.c.seq).where(
-    _is(schema.outbox_attempt.c.seq), _is(schema.outbox_attempt.c.message_id)
-)
-_add_attempt = insert(schema.outbox_attempt)
+_add_reading = insert(schema.transaction_reading)
 
 
 def write(connection: Connection, charge_point: str, record: Record) -> None:
@@ -146,6 +139,8 @@ def write(connection: Connection, charge_point: str, record: Record) -> None:
                 "meter_value": to_json(record.meter_value),
             }
             connection.execute(_add_sample, sample)
+        case TransactionReading():
+            connection.execute(_add_reading, _reading_row(charge_point, record))
         case CachedTag():
             _write_cached_tag(connection, charge_point, record)
         case CachedTagForgotten():
@@ -171,9 +166,9 @@ def write(connection: Connection, charge_point: str, record: Record) -> None:
             }
             connection.execute(_forget_limit, silenced)
         case OutboxRecord():
-            _append_to_outbox(connection, charge_point, record)
+            outbox.append(connection, charge_point, record)
         case OutboxDone():
-            _take_from_queue(connection, charge_point, record)
+            outbox.take_from_queue(connection, charge_point, record)
         case StampsResolved():
             resolve_stamps(connection, charge_point, record)
         case _:
@@ -184,18 +179,6 @@ def ensure_charge_point(connection: Connection, charge_point: str) -> None:
     """Makes the row that all others of this charge point refer to, if it is not there."""
     if connection.execute(_charge_point_exists, {"key_identity": charge_point}).first() is None:
         connection.execute(_add_charge_point, {"identity": charge_point})
-
-
-def note_attempt(
-    connection: Connection, charge_point: str, seq: int, *, message_id: str, transmissions: int, last_error: str | None
-) -> None:
-    """Keeps how often a row was sent, and under which message id it goes next. Raises StoreError without such a row."""
-    values = {"message_id": message_id, "transmissions": transmissions, "last_error": last_error}
-    key = {"key_charge_point": charge_point, "key_seq": seq}
-    if not connection.execute(_set_row, key | values).rowcount:
-        raise _no_row(charge_point, seq)
-    if connection.execute(_attempt_known, {"key_seq": seq, "key_message_id": message_id}).first() is None:
-        connection.execute(_add_attempt, {"seq": seq, "message_id": message_id})
 
 
 def _write_identity(connection: Connection, charge_point: str, record: IdentityRecord) -> None:
@@ -221,6 +204,23 @@ def _write_profile(connection: Connection, charge_point: str, record: ProfileRec
         **instant_columns("installed", record.installed_at),
     }
     _profile(connection, key, values)
+
+
+def _reading_row(charge_point: str, record: TransactionReading) -> dict[str, Any]:
+    return {
+        "charge_point": charge_point,
+        "local_id": record.local_id,
+        "kind": record.kind,
+        "read_at": record.read_at.stamp(),
+        "status_raw": record.status_raw,
+        "session_energy_wh": record.session_energy_wh,
+        "charging_s": record.charging_s,
+        "id_tag": record.id_tag,
+        "power_w": record.power_w,
+        "meter_wh": record.meter.total_wh,
+        "meter_register_wh": record.meter.register_wh,
+        "meter_charging_s": record.meter.charging_s,
+    }
 
 
 def _write_cached_tag(connection: Connection, charge_point: str, record: CachedTag) -> None:
@@ -290,39 +290,3 @@ def _write_transaction(connection: Connection, charge_point: str, record: Transa
         if known.get(system) != given:
             key = {"local_id": record.local_id, "central_system": system}
             _transaction_id(connection, key, {"transaction_id": given})
-
-
-def _append_to_outbox(connection: Connection, charge_point: str, record: OutboxRecord) -> None:
-    row = {
-        "charge_point": charge_point,
-        "central_system": record.central_system,
-        "state": OutboxState.QUEUED,
-        "message_id": record.message_id,
-        "action": record.action,
-        "payload": to_json(record.payload),
-        "local_id": record.local_id,
-        "created_at": record.created_at.stamp(),
-        "transmissions": 0,
-    }
-    seq = connection.execute(_append, row).scalar_one()
-    connection.execute(_add_attempt, {"seq": seq, "message_id": record.message_id})
-
-
-def _take_from_queue(connection: Connection, charge_point: str, record: OutboxDone) -> None:
-    """Ends a row once. The first answer stands; an answer that comes after the row was given up still counts."""
-    key = {"key_charge_point": charge_point, "key_seq": record.seq}
-    state = connection.execute(_row_state, key).scalar_one_or_none()
-    if state is None:
-        raise _no_row(charge_point, record.seq)
-    if state == OutboxState.DONE or (state == OutboxState.DEAD and record.dead):
-        return
-    values = {
-        "state": OutboxState.DEAD if record.dead else OutboxState.DONE,
-        "answer": None if record.answer is None else to_json(record.answer),
-        "answered_at": None if record.answered_at is None else record.answered_at.stamp(),
-    }
-    connection.execute(_set_row, key | values)
-
-
-def _no_row(charge_point: str, seq: int) -> StoreError:
-    return StoreError(f"charge point {charge_point} has no outbox row {seq}")

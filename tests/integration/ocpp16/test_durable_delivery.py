@@ -52,7 +52,12 @@ class Process:
             timing=lambda: timing,
         )
         self.outbox = Outbox(
-            charge_point=SITE, store=store, session=self.session, deliver=self.deliver, timing=lambda: timing
+            charge_point=SITE,
+            store=store,
+            session=self.session,
+            deliver=self.deliver,
+            timing=lambda: timing,
+            now=lambda: Instant(None, "boot-1", 0.0),
         )
         self.session.boot({"chargePointVendor": "Compleo", "chargePointModel": "DUO"})
 

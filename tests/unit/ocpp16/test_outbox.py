@@ -10,7 +10,8 @@ import pytest
 
 from hand_made_central_system import HandMadeCentralSystem, Line
 from ocpp_gateway.charger.events import Call, Delivered, DeliveryGivenUp, Event, SessionUp
-from ocpp_gateway.charger.records import MAIN
+from ocpp_gateway.charger.records import MAIN, Outcome
+from ocpp_gateway.instant import Instant
 from ocpp_gateway.ocpp16.outbox import (
     STAMPS_RESOLVED_WITHIN_S,
     GiveUp,
@@ -27,6 +28,7 @@ from ocpp_gateway.ocpp16.timing import Timing
 START = {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": "2026-03-01T12:00:00.000Z"}
 METER = {"connectorId": 1, "meterValue": [{"timestamp": "2026-03-01T12:01:00.000Z", "sampledValue": [{"value": "7"}]}]}
 STOP = {"meterStop": 900, "timestamp": "2026-03-01T13:00:00.000Z"}
+NOW = Instant(None, "boot-1", 0.0)
 STARTED = {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
 
 
@@ -51,6 +53,8 @@ class Ledger:
     transaction_ids: dict[str, str] = field(default_factory=dict)
     dead: list[int] = field(default_factory=list)
     notes: list[tuple[int, str, int]] = field(default_factory=list)
+    sent_with: list[str | None] = field(default_factory=list)
+    failures: list[tuple[int, Outcome]] = field(default_factory=list)
 
     def add(self, action: str, payload: dict[str, Any], **more: Any) -> None:
         seq = len(self.rows) + 1 + len(self.dead) + len(self.notes)
@@ -62,14 +66,28 @@ class Ledger:
         head = self.rows[0]
         return replace(head, transaction_id=self.transaction_ids.get(head.local_id or "", head.transaction_id))
 
-    async def outbox_attempted(
-        self, charge_point: str, seq: int, *, message_id: str, transmissions: int, last_error: str | None
+    async def outbox_sending(
+        self, charge_point: str, seq: int, *, number: int, message_id: str, sent_at: str, transaction_id: str | None
     ) -> None:
         assert self.rows[0].seq == seq
-        self.rows[0] = replace(
-            self.rows[0], message_id=message_id, transmissions=transmissions, last_error=last_error
-        )
-        self.notes.append((seq, message_id, transmissions))
+        self.rows[0] = replace(self.rows[0], transmissions=number)
+        self.notes.append((seq, message_id, number))
+        self.sent_with.append(transaction_id)
+
+    async def outbox_failed(
+        self,
+        charge_point: str,
+        seq: int,
+        *,
+        number: int,
+        outcome: Outcome,
+        problem: str,
+        next_message_id: str | None = None,
+    ) -> None:
+        assert self.rows[0].seq == seq
+        self.failures.append((number, outcome))
+        if next_message_id is not None:
+            self.rows[0] = replace(self.rows[0], message_id=next_message_id, last_error=problem)
 
 
 class World:
@@ -96,6 +114,7 @@ class World:
             session=self.session,
             deliver=self.deliver,
             timing=lambda: timing,
+            now=lambda: NOW,
         )
 
     async def deliver(self, event: Event) -> None:

@@ -130,17 +130,6 @@ async def test_a_cancelled_commit_is_on_disk_when_the_cancellation_arrives(tmp_p
     await store.close()
 
 
-async def test_every_message_id_of_a_row_is_remembered(tmp_path: Path) -> None:
-    store = await Store.open(f"sqlite:///{tmp_path}/gateway.db")
-    await store.commit("SITE-1", [a_message("first")])
-    for transmissions, message_id in enumerate(["second", "second", "third"], start=1):
-        await store.outbox_attempted("SITE-1", 1, message_id=message_id, transmissions=transmissions, last_error=None)
-    await store.close()
-
-    ids = rows(tmp_path, "SELECT message_id FROM outbox_attempt WHERE seq = 1")
-    assert sorted(ids) == [("first",), ("second",), ("third",)]
-
-
 async def test_the_first_answer_stands(tmp_path: Path) -> None:
     store = await Store.open(f"sqlite:///{tmp_path}/gateway.db")
     await store.commit("SITE-1", [a_message("first")])

@@ -61,7 +61,7 @@ def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """All that is in the tables of the first schema, in its columns."""
     columns = {"charge_point": "identity, number_of_connectors, vendor, model, serial_number, firmware_version"}
     tables = ["store_meta", "charge_point", "configuration", "connector", "charging_profile"]
-    tables += ["charging_transaction", "transaction_id", "outbox", "outbox_attempt"]
+    tables += ["charging_transaction", "transaction_id", "outbox"]
     with closing(sqlite3.connect(path)) as connection:
         return {
             table: connection.execute(f"SELECT {columns.get(table, '*')} FROM {table} ORDER BY 1, 2").fetchall()
@@ -120,6 +120,16 @@ async def test_a_store_of_the_first_schema_loses_nothing(old_store: Path) -> Non
 
     assert revision_of(old_store) == HEAD
     assert rows_of(old_store) == before
+
+
+async def test_message_ids_of_old_transmissions_stay_in_the_ledger(old_store: Path) -> None:
+    with closing(sqlite3.connect(old_store)) as connection, connection:
+        connection.execute("INSERT INTO outbox_attempt SELECT 8, 'again'")
+    await (await Store.open(f"sqlite:///{old_store}")).close()
+
+    with closing(sqlite3.connect(old_store)) as connection:
+        kept = connection.execute("SELECT seq, number, message_id, sent_at FROM transmission ORDER BY 1, 2").fetchall()
+    assert kept == [(3, 1, "a", None), (5, 1, "b", None), (8, 1, "c", None), (8, 2, "c2", None), (8, 3, "again", None)]
 
 
 async def test_an_upgraded_store_takes_what_the_old_one_could_not(old_store: Path) -> None:
