@@ -10,6 +10,7 @@ DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
+FUZZ_PROFILES_ARGS ?=
 LOCK_ARGS ?=
 
 BIN := $(VENV)/bin
@@ -27,8 +28,9 @@ help:
 	@echo 'make test    the whole test suite'
 	@echo 'make check   ruff, mypy --strict, the import-direction test, hadolint'
 	@echo 'make judge   installs the central system of another author for the tests; needs node'
-	@echo 'make bench   what a poll and a message cost'
-	@echo 'make fuzz    a million hostile OCPP frames at a running gateway; FUZZ_ARGS="--seed 7 --frames 1000"'
+	@echo 'make bench   what a poll, a message and a limit cost'
+	@echo 'make fuzz    100,000 sets of charging profiles against a slow reckoning; FUZZ_PROFILES_ARGS="--seed 7 --sets 1000"'
+	@echo '             and a million hostile OCPP frames at a running gateway; FUZZ_ARGS="--seed 7 --frames 1000"'
 	@echo 'make conformance   what OCPP asks, and which test shows it: docs/conformance.md and its counts'
 	@echo 'make lock    the lock files in requirements/, made again from pyproject.toml'
 	@echo 'make clean   removes $(VENV) and all caches'
@@ -49,6 +51,7 @@ bench: $(VENV)/.dev
 	@for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark $(BENCH_ARGS) || exit 1; done
 
 fuzz: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -m property.campaign $(FUZZ_PROFILES_ARGS)
 	@PYTHONPATH=tests $(BIN)/python -m fuzz.campaign $(FUZZ_ARGS)
 
 conformance: $(VENV)/.dev

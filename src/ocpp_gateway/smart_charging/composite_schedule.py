@@ -7,11 +7,15 @@ Source: OCPP 1.6 §3.13.2, §3.13.3; conformance P-20 to P-36.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
-from ocpp_gateway.smart_charging.profiles import ChargingProfile, Kind, RateUnit
+from ocpp_gateway.smart_charging.profiles import ChargingProfile, Period, RateUnit
+
+_START_S = attrgetter("start_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +44,17 @@ def limit_at(stack: Sequence[tuple[ChargingProfile, datetime | None]], now: date
     Each profile comes with the moment that a Relative schedule counts from: the start of the transaction,
     or of the acceptance for a ChargePointMaxProfile; None when there is none. The first of equal levels wins.
     """
-    prevailing: tuple[int, Limit] | None = None
-    changes: list[datetime] = []
+    prevailing: tuple[ChargingProfile, Period] | None = None
+    changes_at: datetime | None = None
     for profile, relative_start in stack:
-        limit, until = _profile_at(profile, now, relative_start)
-        if until is not None:
-            changes.append(until)
-        if limit is not None and (prevailing is None or profile.stack_level > prevailing[0]):
-            prevailing = (profile.stack_level, limit)
-    return InForce(prevailing[1] if prevailing else None, min(changes, default=None))
+        period, until = _profile_at(profile, now, relative_start)
+        changes_at = _earlier(changes_at, until)
+        if period is not None and (prevailing is None or profile.stack_level > prevailing[0].stack_level):
+            prevailing = profile, period
+    if prevailing is None:
+        return InForce(None, changes_at)
+    profile, period = prevailing
+    return InForce(Limit(period.limit, profile.unit, period.number_phases), changes_at)
 
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:
@@ -56,43 +62,44 @@ def earliest(moments: Iterable[datetime | None]) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    """`earliest` of two; it is asked for several times at every reckoning."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other)
+
+
 def _profile_at(
     profile: ChargingProfile, now: datetime, relative_start: datetime | None
-) -> tuple[Limit | None, datetime | None]:
-    """One profile's limit now, and when that may change next."""
+) -> tuple[Period | None, datetime | None]:
+    """One profile's period in force now, and when that may change next."""
     if profile.valid_to is not None and now >= profile.valid_to:
         return None, None
     if profile.valid_from is not None and now < profile.valid_from:
         return None, profile.valid_from
-    start, cycle_end = _schedule_start(profile, now, relative_start)
+    start = relative_start if profile.is_relative else profile.start_schedule
     if start is None:
         return None, profile.valid_to
     if now < start:
-        return None, earliest((start, profile.valid_to))
-    elapsed_s = (now - start).total_seconds()
-    end_s = float("inf") if profile.duration_s is None else float(profile.duration_s)
-    starts = [period.start_s for period in profile.periods]
-    index = sum(1 for start_s in starts if start_s <= elapsed_s) - 1
-    if elapsed_s >= end_s:
-        return None, earliest((cycle_end, profile.valid_to))
-    next_s = min(starts[index + 1] if index + 1 < len(starts) else float("inf"), end_s)
-    boundary = None if next_s == float("inf") else start + timedelta(seconds=next_s)
-    period = profile.periods[index]
-    limit = Limit(period.limit, profile.unit, period.number_phases)
-    return limit, earliest((boundary, cycle_end, profile.valid_to))
+        return None, _earlier(start, profile.valid_to)
+    elapsed_s, cycle_s = (now - start).total_seconds(), profile.recurrence_s
+    if cycle_s is not None:  # exact in UTC, whatever the clocks on the wall do (P-21)
+        start += timedelta(seconds=elapsed_s // cycle_s * cycle_s)
+        elapsed_s %= cycle_s
+    period, next_s = _period_at(profile, elapsed_s)
+    if next_s is None or (cycle_s is not None and next_s > cycle_s):
+        next_s = cycle_s
+    until = None if next_s is None else start + timedelta(seconds=next_s)
+    return period, _earlier(until, profile.valid_to)
 
 
-def _schedule_start(
-    profile: ChargingProfile, now: datetime, relative_start: datetime | None
-) -> tuple[datetime | None, datetime | None]:
-    """When the schedule in force began, and when its cycle ends (P-21; recurring cycles are exact in UTC)."""
-    start = profile.start_schedule
-    if start is not None and now < start:  # its end may be beyond what a date can say
-        return start, None
-    if profile.kind is Kind.RECURRING and profile.recurrence_s is not None and start is not None:
-        cycles = int((now - start).total_seconds() // profile.recurrence_s)
-        began = start + timedelta(seconds=cycles * profile.recurrence_s)
-        return began, began + timedelta(seconds=profile.recurrence_s)
-    if profile.kind is Kind.ABSOLUTE and start is not None:
-        return start, None
-    return relative_start, None  # Relative, and Absolute without startSchedule
+def _period_at(profile: ChargingProfile, elapsed_s: float) -> tuple[Period | None, int | None]:
+    """The period so many seconds into the schedule, and the second at which it ends."""
+    if profile.duration_s is not None and elapsed_s >= profile.duration_s:
+        return None, None
+    following = bisect_right(profile.periods, elapsed_s, key=_START_S)
+    period = profile.periods[following - 1]
+    ends_s = profile.duration_s
+    if following < len(profile.periods) and (ends_s is None or profile.periods[following].start_s < ends_s):
+        ends_s = profile.periods[following].start_s
+    return period, ends_s

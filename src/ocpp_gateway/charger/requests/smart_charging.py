@@ -6,6 +6,7 @@ Source: OCPP 1.6 §5.4, §5.7, §5.16; conformance P-01 to P-19, P-60 to P-72.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from ocpp_gateway.charger.events import CallReceived
 from ocpp_gateway.charger.limit_sources import connector_limit_at, station_limit_at
@@ -24,7 +25,7 @@ from ocpp_gateway.smart_charging.profiles import (
     RateUnit,
     parse_profile,
 )
-from ocpp_gateway.smart_charging.schedule_report import Constraints, composite_schedule
+from ocpp_gateway.smart_charging.schedule_report import Constraints, composite_schedule, while_it_holds
 
 
 def _set_charging_profile(point: ChargePoint, call: CallReceived, turn: Turn) -> None:
@@ -110,16 +111,17 @@ def _get_composite_schedule(point: ChargePoint, call: CallReceived, turn: Turn) 
         answer(turn, call, REJECTED)
         return
 
+    sources = [while_it_holds(partial(station_limit_at, point))]
+    cap_w = point.settings.max_power_w
+    if connector is not None:
+        sources.append(while_it_holds(partial(connector_limit_at, point, connector, began=start)))
+        cap_w = point.settings.connector_cap_w
+    hardware = Limit(float(cap_w), RateUnit.WATT, PHASES)
+
     def constraints_at(moment: datetime) -> Constraints:
-        station = station_limit_at(point, moment)
-        limits, changes = [station.limit], [station.until]
-        cap_w = point.settings.max_power_w if connector is None else point.settings.connector_cap_w
-        if connector is not None:
-            own = connector_limit_at(point, connector, moment, began=start)
-            limits.append(own.limit)
-            changes.append(own.until)
-        hardware = Limit(float(cap_w), RateUnit.WATT, PHASES)
-        return Constraints([*(limit for limit in limits if limit is not None), hardware], earliest(changes))
+        in_force = [limit_at(moment) for limit_at in sources]
+        limits = [one.limit for one in in_force if one.limit is not None]
+        return Constraints([*limits, hardware], earliest(one.until for one in in_force))
 
     schedule = composite_schedule(
         constraints_at,
