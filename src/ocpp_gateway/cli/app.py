@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from ocpp_gateway.cli import central, check, config, demo, healthcheck, mapping, probe, run, simulate
+from ocpp_gateway.cli import (
+    central,
+    check,
+    config,
+    demo,
+    healthcheck,
+    mapping,
+    probe,
+    run,
+    simulate,
+    transactions,
+)
 from ocpp_gateway.errors import ConfigurationError, GatewayError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -35,6 +46,7 @@ app.command("probe")(probe.probe)
 app.add_typer(mapping.app, name="mapping")
 app.command("simulate")(simulate.simulate)
 app.command("central")(central.central)
+app.add_typer(transactions.app, name="transactions")
 app.command("healthcheck")(healthcheck.healthcheck)
 
 

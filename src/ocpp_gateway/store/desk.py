@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ocpp_gateway.errors import StoreError
-from ocpp_gateway.log import logger
 from ocpp_gateway.store import ledger
 from ocpp_gateway.store.outbox import Resent
 from ocpp_gateway.store.store import Store
@@ -51,6 +50,5 @@ class LedgerDesk:
 
     def _queued(self, charge_point: str, resent: Resent) -> list[dict[str, Any]]:
         if resent.messages:
-            logger(__name__).info("messages_resent", charge_point=charge_point, messages=len(resent.messages))
             self._on_queued(charge_point)
         return [{"charge_point": charge_point, "seq": seq, "action": action} for seq, action in resent.messages]
