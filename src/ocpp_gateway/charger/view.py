@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from ocpp_gateway.charger import reporting
+from ocpp_gateway.charger.external_limits import Standing, limits_of, standing
 from ocpp_gateway.charger.limit_sources import connector_limit, gate_is_open
+from ocpp_gateway.charger.limits import decide
+from ocpp_gateway.charger.records import LimitRecord
 from ocpp_gateway.charger.state import ChargePoint, Connector
+from ocpp_gateway.charger.why import limited_by
 from ocpp_gateway.instant import Instant
 
 
 def view(point: ChargePoint, now: Instant) -> dict[str, Any]:
     """The whole charge point, ready for JSON."""
     identity, seen_at = point.identity, point.last_snapshot_at
+    decision = decide(point, now)
     return {
         "charger": None
         if identity is None
@@ -37,7 +42,32 @@ def view(point: ChargePoint, now: Instant) -> dict[str, Any]:
         "power_w": point.station_power_w,
         "max_power_w": point.settings.max_power_w,
         "power_limit_commanded_w": point.station_commanded_w,
-        "connectors": [_connector(point, connector, now) for connector in point.connectors.values()],
+        "limited_by": limited_by(decision, 0),
+        "external_limits": external_limits_view(point, now),
+        "connectors": [
+            _connector(point, connector, now) | {"limited_by": limited_by(decision, connector.connector_id)}
+            for connector in point.connectors.values()
+        ],
+    }
+
+
+def external_limits_view(point: ChargePoint, now: Instant) -> list[dict[str, Any]]:
+    """The limits from outside OCPP, the station's first: what was said, and what counts of it now."""
+    limits = [limit for connector_id in (0, *point.connectors) for limit in limits_of(point, connector_id)]
+    return [_external_limit(limit, standing(limit, now)) for limit in limits]
+
+
+def _external_limit(limit: LimitRecord, stands: Standing) -> dict[str, Any]:
+    return {
+        "source": limit.source,
+        "connector_id": limit.connector_id,
+        "power_w": limit.power_w,
+        "lifetime_s": limit.lifetime_s,
+        "failsafe_w": limit.failsafe_w,
+        "set_at": limit.set_at.stamp(),
+        "counts_w": stands.power_w,
+        "until": None if stands.until is None else stands.until.stamp(),
+        "silent": stands.silent,
     }
 
 
