@@ -256,3 +256,34 @@ transaction_reading = Table(
     Index(None, "local_id"),
 )
 """The register values that a transaction rests on; see `records.TransactionReading`."""
+
+# ---------------------------------------------------------------- of the gateway itself
+
+web_password = Table(
+    "web_password",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("password_hash", Text, nullable=False),
+)
+"""Who may log in. scrypt, with its cost and salt; never the password."""
+
+web_token = Table(
+    "web_token",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("token_hash", Text, nullable=False),
+)
+"""Programs that may ask. SHA-256 of a random token; never the token."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", _Counter, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice: a gap would be seen
+)
+"""What people and programs did by the web; only the oldest go, from a bound on."""

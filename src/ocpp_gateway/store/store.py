@@ -16,13 +16,15 @@ from sqlalchemy.exc import DBAPIError
 from ocpp_gateway import failpoints
 from ocpp_gateway.charger.records import MAIN, Outcome, Record, StoredCharger, TransactionRecord
 from ocpp_gateway.errors import StoreError
+from ocpp_gateway.instant import format_utc
 from ocpp_gateway.log import logger
-from ocpp_gateway.store import database, outbox, read, sqlite_file, write
+from ocpp_gateway.store import database, outbox, read, sqlite_file, web_access, write
 from ocpp_gateway.store.lock import StoreLock
 from ocpp_gateway.store.outbox import Resent
 from ocpp_gateway.store.read import Backlog, OutboxRow
 from ocpp_gateway.store.retention import RETENTION, delete_expired
 from ocpp_gateway.store.thinning import QUEUE_BOUND, QueueBound
+from ocpp_gateway.store.web_access import AuditEntry, WebAccess
 
 Result = TypeVar("Result")
 
@@ -188,6 +190,31 @@ class Store:
     async def resend_transaction(self, charge_point: str, local_id: str) -> Resent:
         """Queues every dead letter of a transaction again, in order."""
         return await self._write(lambda connection: outbox.resend_transaction(connection, charge_point, local_id))
+
+    async def web_access(self) -> WebAccess:
+        """The passwords and tokens of the web, as hashes."""
+        return await self._run(web_access.load)
+
+    async def keep_web_password(self, role: str, password_hash: str) -> None:
+        """Keeps the password of a role, in place of the one before."""
+        await self._write(lambda connection: web_access.keep_password(connection, role, password_hash))
+
+    async def keep_web_token(self, name: str, role: str, token_hash: str) -> None:
+        """Keeps a token, in place of one of the same name."""
+        await self._write(lambda connection: web_access.keep_token(connection, name, role, token_hash))
+
+    async def remove_web_token(self, name: str) -> None:
+        """Forgets a token."""
+        await self._write(lambda connection: web_access.remove_token(connection, name))
+
+    async def keep_audit(self, who: str, action: str, detail: str) -> None:
+        """Appends to the audit log, stamped with the system's clock."""
+        at = format_utc(self._now())
+        await self._write(lambda connection: web_access.keep_audit(connection, at, who, action, detail))
+
+    async def audit(self, limit: int, before: int | None = None) -> list[AuditEntry]:
+        """The newest entries of the audit log, newest first; of those older than the number `before`."""
+        return await self._run(lambda connection: web_access.audit(connection, limit, before))
 
     def _tidy_daily(self) -> None:
         """Begins to delete what the ledger need not keep, once a day."""
