@@ -18,6 +18,7 @@ from ocpp_gateway.charger import (
     limits,
     meter_values,
     observation,
+    own_fallback,
     register_watch,
     reporting,
     requests,
@@ -128,6 +129,9 @@ def _link_up(point: ChargePoint, event: LinkUp, turn: Turn) -> None:
         turn.persist(IdentityRecord(event.identity))
     connectors.show(point, event.identity.number_of_connectors)
     point.link_up_s = turn.now_s  # it is reachable when a snapshot arrives, not yet
+    if event.found is not None:
+        register_watch.watch_fallback(point, event.found, turn)
+    own_fallback.judge_silence(point, event, turn)
     # What the charger holds now is unknown: it may have restarted, or fallen back. All limits are written again.
     point.station_commanded_w, point.station_confirmed_w, point.station_refused_until_s = None, None, 0.0
     for connector in point.connectors.values():
@@ -151,7 +155,6 @@ def _snapshot(point: ChargePoint, event: SnapshotTaken, turn: Turn) -> None:
     point.lost, point.unreachable, point.unreachable_at_s = False, False, None
     point.last_snapshot_at = snapshot.taken_at
     point.station_power_w, point.station_current_a = snapshot.power_w, snapshot.current_a
-    point.station_limit_w, point.limits_read_s = snapshot.station_power_limit_w, snapshot.limits_read_s
     for registers in snapshot.connectors:
         connector = point.connectors.get(registers.connector_id)
         if connector is not None:
@@ -182,6 +185,7 @@ def _command_confirmed(point: ChargePoint, event: CommandConfirmed, turn: Turn) 
     if safe_state.confirmed(point, event, turn):
         limits.apply_limits(point, turn)
         reporting.report_changes(point, turn)
+    own_fallback.limits_stand(point, turn)
 
 
 # ---------------------------------------------------------------- the central system's side

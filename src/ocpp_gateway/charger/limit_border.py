@@ -11,7 +11,7 @@ INSTALLATION, CHARGER_RATING, CONNECTOR_MAXIMUM = "installation", "charger_ratin
 CHARGE_POINT_MAX_PROFILE = "charge_point_max_profile"
 TX_PROFILE, TX_DEFAULT_PROFILE = "tx_profile", "tx_default_profile"
 GATE, AVAILABILITY, STATION_SHARE = "gate", "availability", "station_share"
-CURRENT_GUARD, SAFE_STATE = "current_guard", "safe_state"
+CURRENT_GUARD, SAFE_STATE, ANOTHER_MASTER = "current_guard", "safe_state", "another_master"
 OPERATOR = "operator"
 
 OWN_SOURCES = frozenset(
@@ -27,6 +27,7 @@ OWN_SOURCES = frozenset(
         STATION_SHARE,
         CURRENT_GUARD,
         SAFE_STATE,
+        ANOTHER_MASTER,
     }
 )
 """What the gateway itself calls its sources: nobody else may speak under these names."""

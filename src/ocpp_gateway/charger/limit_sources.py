@@ -12,6 +12,7 @@ from datetime import datetime
 
 from ocpp_gateway.charger.external_limits import limits_of, standing
 from ocpp_gateway.charger.limit_border import (
+    ANOTHER_MASTER,
     AVAILABILITY,
     CHARGE_POINT_MAX_PROFILE,
     CHARGER_RATING,
@@ -39,8 +40,7 @@ PROFILES = frozenset({CHARGE_POINT_MAX_PROFILE, TX_PROFILE, TX_DEFAULT_PROFILE})
 class Source:
     """What one source says. `power_w` counts in the minimum; None: it sets no limit now.
 
-    `limit` is what a profile states, in its own unit; amperes count for `phases_used`, those that the car uses, None
-    before current flows. `until`: when that may change next; None: as far as is
+    `limit` is what a profile states, in its own unit. `until`: when that may change next; None: as far as is
     known, never. `detail` is for people.
     """
 
@@ -49,7 +49,6 @@ class Source:
     limit: Limit | None = None
     until: Instant | None = None
     detail: str | None = None
-    phases_used: int | None = None
 
 
 def station_sources(point: ChargePoint, now: Instant) -> list[Source]:
@@ -59,6 +58,7 @@ def station_sources(point: ChargePoint, now: Instant) -> list[Source]:
         _rating(point, 0, now),
         _of_profile(point, CHARGE_POINT_MAX_PROFILE, station_limit_at(point, now.utc), now, PHASES),
         *_external(point, 0, now),
+        _another_master(point, 0, now),
     ]
 
 
@@ -72,6 +72,7 @@ def connector_sources(point: ChargePoint, connector: Connector, now: Instant) ->
         _gate(point, connector),
         Source(AVAILABILITY, 0 if _inoperative(connector) else None),
         *_external(point, connector.connector_id, now),
+        _another_master(point, connector.connector_id, now),
         _safe_state(connector.safe_state, now),
     ]
 
@@ -103,6 +104,14 @@ def _external(point: ChargePoint, connector_id: int, now: Instant) -> list[Sourc
         detail = "silent: the lower of its last value and its failsafe counts" if stands.silent else None
         sources.append(Source(limit.source, stands.power_w, until=stands.until, detail=detail))
     return sources
+
+
+def _another_master(point: ChargePoint, connector_id: int, now: Instant) -> Source:
+    """A lower value in the register that is not ours, and is left for a while (`register_watch`)."""
+    left = point.other_masters.left.get(connector_id)
+    if left is None or now.monotonic_s >= left.until.monotonic_s:
+        return Source(ANOTHER_MASTER, None)
+    return Source(ANOTHER_MASTER, left.power_w, until=left.until, detail="another Modbus master wrote it")
 
 
 # ---------------------------------------------------------------- gate and availability
@@ -179,8 +188,7 @@ def _of_transaction_profiles(point: ChargePoint, connector: Connector, now: Inst
 def _of_profile(point: ChargePoint, name: str, in_force: InForce, now: Instant, phases: int | None) -> Source:
     limit = in_force.limit
     power_w = None if limit is None else limit_power_w(limit, point.settings.power_register, phases)
-    until = None if in_force.until is None else _instant(in_force.until, now)
-    return Source(name, power_w, limit, until, phases_used=phases)
+    return Source(name, power_w, limit, None if in_force.until is None else _instant(in_force.until, now))
 
 
 def _instant(moment: datetime, now: Instant) -> Instant | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -12,6 +11,7 @@ from ocpp_gateway.charger.events import RegistrationStatus
 from ocpp_gateway.charger.id_tags import EMPTY_LIST, AuthorizationCache
 from ocpp_gateway.charger.measurands import Phases
 from ocpp_gateway.charger.metering import Meter
+from ocpp_gateway.charger.other_masters import OtherMasters
 from ocpp_gateway.charger.records import (
     LimitRecord,
     LocalListRecord,
@@ -45,14 +45,14 @@ class ChargePointSettings:
 
     max_power_w: int
     power_register: PowerRegister
-    limit_registers: Mapping[int, Mapping[int, tuple[str, int]]] = field(default_factory=dict)
-    """Table and address of each limit register, by the charger's number of connectors, then by connector id."""
     mode: AuthorizationMode = AuthorizationMode.CHARGER
     free_id_tag: str = "FREE"
     unknown_id_tag: str = "UNKNOWN"
     connector_max_power_w: int | None = None
     read_only: bool = False
     accept_standing_tag: bool = False
+    obey_lower: bool = False  # a lower limit that another master wrote is left for a while
+    fallback_trigger_factor: int | None = None  # intervals after which the charger falls back; None: it does not
     number_of_connectors: int = 1  # until the charger, or the store, tells
     vendor: str | None = None  # these three override what the registers say
     model: str | None = None
@@ -171,7 +171,6 @@ class Connector:
     unreported: tuple[ChargePointStatus, Instant] | None = None  # a status that must stand, and since when
     commanded_w: int | None = None
     confirmed_w: int | None = None  # what the register held when it was last written
-    lowered_since_s: float | None = None  # somebody else wrote less
     refused_w: int | None = None
     refused_until_s: float = 0.0
     safe_state: SafeState | None = None  # the charger did not take a limit
@@ -231,8 +230,7 @@ class ChargePoint:
     station_power_w: float | None = None
     station_current_a: Phases = (None, None, None)
     last_snapshot_at: Instant | None = None
-    station_limit_w: int | None = None  # what the station's limit register held when it was last read
-    limits_read_s: Mapping[int, float] = field(default_factory=dict)  # when each limit register was, by connector id
+    other_masters: OtherMasters = field(default_factory=OtherMasters)
     limits_until_s: float | None = None  # when a profile's period ends
     silent_from_s: float | None = None  # when the next of the sources' lifetimes is over
     next_aligned_s: float | None = None

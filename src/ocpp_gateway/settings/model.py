@@ -232,6 +232,10 @@ class Power(Section):
     tolerance_w: int = Field(
         default=60, ge=0, le=1000, description="the charger's minimum may exceed a profile's limit by this much, in W"
     )
+    obey_lower: bool = Field(
+        default=False,
+        description="a lower limit that another Modbus master wrote is left for 10 minutes; else it is restored",
+    )
 
 
 class BootOverrides(Section):
