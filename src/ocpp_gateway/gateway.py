@@ -34,6 +34,7 @@ from ocpp_gateway.ocpp16.timing import Timing
 from ocpp_gateway.ocpp16.transfer import Uploads
 from ocpp_gateway.ocpp16.upload import schemes, upload
 from ocpp_gateway.registers.mapping import Mapping
+from ocpp_gateway.registers.vocabulary import Role
 from ocpp_gateway.runtime import ChargerRuntime, Sides
 from ocpp_gateway.settings import CentralSystem, Charger, Settings
 from ocpp_gateway.settings.tls import client_context
@@ -293,6 +294,7 @@ def point_settings(charger: Charger, mapping: Mapping, *, read_only: bool = Fals
             nominal_voltage_v=charger.power.nominal_voltage_v,
             tolerance_w=charger.power.tolerance_w,
         ),
+        limit_registers={number: limit_registers(mapping, number) for number in range(1, mapping.max_connectors + 1)},
         mode=AuthorizationMode.CHARGER if read_only else AuthorizationMode(charger.authorization.mode),
         free_id_tag=charger.authorization.free_id_tag,
         unknown_id_tag=charger.authorization.unknown_id_tag,
@@ -309,6 +311,13 @@ def point_settings(charger: Charger, mapping: Mapping, *, read_only: bool = Fals
         fallback_vendor=mapping.vendor,
         fallback_model=mapping.models[0],
     )
+
+
+def limit_registers(mapping: Mapping, number_of_connectors: int) -> dict[int, tuple[str, int]]:
+    """Table and address of each limit register of a charger with that many connectors; 0 is the station's."""
+    roles = {Role.STATION_POWER_LIMIT_W, Role.POWER_LIMIT_W}
+    fields = [field for field in mapping.fields(number_of_connectors) if field.role in roles]
+    return {field.connector_id or 0: (field.table.value, field.address) for field in fields}
 
 
 def wire_timing(core: ChargerCore) -> Timing:

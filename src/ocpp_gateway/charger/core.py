@@ -155,6 +155,7 @@ def _snapshot(point: ChargePoint, event: SnapshotTaken, turn: Turn) -> None:
     point.lost, point.unreachable, point.unreachable_at_s = False, False, None
     point.last_snapshot_at = snapshot.taken_at
     point.station_power_w, point.station_current_a = snapshot.power_w, snapshot.current_a
+    point.station_limit_w, point.limits_read_s = snapshot.station_power_limit_w, snapshot.limits_read_s
     for registers in snapshot.connectors:
         connector = point.connectors.get(registers.connector_id)
         if connector is not None:

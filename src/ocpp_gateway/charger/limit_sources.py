@@ -40,7 +40,8 @@ PROFILES = frozenset({CHARGE_POINT_MAX_PROFILE, TX_PROFILE, TX_DEFAULT_PROFILE})
 class Source:
     """What one source says. `power_w` counts in the minimum; None: it sets no limit now.
 
-    `limit` is what a profile states, in its own unit. `until`: when that may change next; None: as far as is
+    `limit` is what a profile states, in its own unit; amperes count for `phases_used`, those that the car uses, None
+    before current flows. `until`: when that may change next; None: as far as is
     known, never. `detail` is for people.
     """
 
@@ -49,6 +50,7 @@ class Source:
     limit: Limit | None = None
     until: Instant | None = None
     detail: str | None = None
+    phases_used: int | None = None
 
 
 def station_sources(point: ChargePoint, now: Instant) -> list[Source]:
@@ -188,7 +190,8 @@ def _of_transaction_profiles(point: ChargePoint, connector: Connector, now: Inst
 def _of_profile(point: ChargePoint, name: str, in_force: InForce, now: Instant, phases: int | None) -> Source:
     limit = in_force.limit
     power_w = None if limit is None else limit_power_w(limit, point.settings.power_register, phases)
-    return Source(name, power_w, limit, None if in_force.until is None else _instant(in_force.until, now))
+    until = None if in_force.until is None else _instant(in_force.until, now)
+    return Source(name, power_w, limit, until, phases_used=phases)
 
 
 def _instant(moment: datetime, now: Instant) -> Instant | None:

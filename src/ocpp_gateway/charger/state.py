@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -45,6 +46,8 @@ class ChargePointSettings:
 
     max_power_w: int
     power_register: PowerRegister
+    limit_registers: Mapping[int, Mapping[int, tuple[str, int]]] = field(default_factory=dict)
+    """Table and address of each limit register, by the charger's number of connectors, then by connector id."""
     mode: AuthorizationMode = AuthorizationMode.CHARGER
     free_id_tag: str = "FREE"
     unknown_id_tag: str = "UNKNOWN"
@@ -231,6 +234,8 @@ class ChargePoint:
     station_current_a: Phases = (None, None, None)
     last_snapshot_at: Instant | None = None
     other_masters: OtherMasters = field(default_factory=OtherMasters)
+    station_limit_w: int | None = None  # what the station's limit register held when it was last read
+    limits_read_s: Mapping[int, float] = field(default_factory=dict)  # when each limit register was, by connector id
     limits_until_s: float | None = None  # when a profile's period ends
     silent_from_s: float | None = None  # when the next of the sources' lifetimes is over
     next_aligned_s: float | None = None
