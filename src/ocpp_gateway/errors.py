@@ -88,3 +88,11 @@ class PeerError(GatewayError):
 
 class StoreError(GatewayError):
     """The store cannot be opened, is held by another gateway, or cannot write."""
+
+
+class StoreDamaged(StoreError):
+    """The database cannot be read, or not all of it."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be read or written just now; the same may succeed later."""

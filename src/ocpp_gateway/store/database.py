@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, select
+from sqlalchemy import Connection, create_engine, event, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from ocpp_gateway.errors import StoreError
-from ocpp_gateway.store import schema, sqlite_file
+from ocpp_gateway.errors import StoreDamaged, StoreError
+from ocpp_gateway.log import logger
+from ocpp_gateway.store import salvage, schema, sqlite_file
 from ocpp_gateway.store.migrate import migrate
 
 _BUSY_TIMEOUT_S = 5.0
@@ -37,12 +39,42 @@ def open_database(path: Path) -> Connection:
     except (DBAPIError, sqlite3.Error) as exc:
         close_database(connection)
         cause = exc.orig if isinstance(exc, DBAPIError) else exc
-        mend = "" if getattr(cause, "sqlite_errorname", "") not in _DAMAGED else ": restore a backup"
-        raise StoreError(f"cannot open the store {path}: {cause}{mend}") from exc
+        if getattr(cause, "sqlite_errorname", "") in _DAMAGED:
+            raise StoreDamaged(f"cannot open the store {path}: {cause}: restore a backup") from exc
+        raise StoreError(f"cannot open the store {path}: {cause}") from exc
     except BaseException:
         close_database(connection)
         raise
     return connection
+
+
+def open_or_salvage(path: Path, now: datetime) -> Connection:
+    """`open_database`; a damaged one is replaced by all that can be read of it, and kept aside (faults D-07).
+
+    Raises StoreDamaged when nothing can be read: a store that began empty would have lost every transaction unsaid.
+    """
+    try:
+        return open_database(path)
+    except StoreDamaged as damaged:
+        rows = salvage.rows_of(path)
+        if not rows.get("charge_point"):
+            raise
+        new = path.with_name(path.name + ".salvaged")
+        for leftover in (new, sqlite_file.mark_of(new)):
+            leftover.unlink(missing_ok=True)
+        connection = open_database(new)
+        try:
+            with connection.begin():
+                instance_id = sqlite_file.marked_instance(path)
+                if instance_id:
+                    connection.execute(update(schema.store_meta).values(instance_id=instance_id))
+        finally:
+            close_database(connection)
+        counts = salvage.write_rows(new, rows)
+        aside = salvage.put_in_place(new, path, "damaged", now)
+        sqlite_file.mark_of(new).unlink()
+        logger(__name__).error("store_salvaged", problem=str(damaged), kept=str(aside), rows=counts)
+    return open_database(path)
 
 
 def close_database(connection: Connection) -> None:
@@ -95,5 +127,5 @@ def _check(connection: Connection, path: Path) -> None:
         )
     (verdict,) = pragma.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise StoreError(f"the store {path} is damaged ({' '.join(verdict.split())}): restore a backup")
+        raise StoreDamaged(f"the store {path} is damaged ({' '.join(verdict.split())}): restore a backup")
     pragma.close()

@@ -68,7 +68,7 @@ def prepare_file(database: Path) -> None:
 
 def refuse_if_lost(database: Path, what: str) -> None:
     """Raises StoreError when the mark says that this database once held something."""
-    mark = _mark_of(database)
+    mark = mark_of(database)
     if mark.exists():
         raise StoreError(
             f"the store {database} {what}, but it was in use before ({mark.name} is there): restore a backup, "
@@ -78,7 +78,7 @@ def refuse_if_lost(database: Path, what: str) -> None:
 
 def leave_mark(database: Path, instance_id: str) -> None:
     """Notes on disk, beside the database, that it exists. Raises StoreError."""
-    mark = _mark_of(database)
+    mark = mark_of(database)
     if mark.exists():
         return
     try:
@@ -97,5 +97,14 @@ def leave_mark(database: Path, instance_id: str) -> None:
         raise StoreError(f"cannot write {mark}: {exc.strerror}") from exc
 
 
-def _mark_of(database: Path) -> Path:
+def marked_instance(database: Path) -> str | None:
+    """The instance id in the mark; None when there is no mark."""
+    try:
+        return mark_of(database).read_text("ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def mark_of(database: Path) -> Path:
+    """The file that says that this database was in use."""
     return database.with_name(database.name + ".exists")

@@ -75,7 +75,7 @@ class Store:
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         held = ExitStack()  # what `close` gives back, the lock last
         try:
-            connection = await _on(thread, lambda: _open(path, held))
+            connection = await _on(thread, lambda: _open(path, held, (now or _utc_now)()))
         except BaseException:  # cancelled: the thread may have opened all of it
             await _on(thread, held.close)
             thread.shutdown(wait=False)
@@ -267,10 +267,10 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _open(path: Path, held: ExitStack) -> Connection:
+def _open(path: Path, held: ExitStack, now: datetime) -> Connection:
     sqlite_file.check_directory(path)
     held.callback(StoreLock(path).release)
-    connection = database.open_database(path)
+    connection = database.open_or_salvage(path, now)
     held.callback(database.close_database, connection)
     return connection
 
