@@ -17,6 +17,7 @@ from ocpp_gateway.charger.events import (
     CommandConfirmed,
     CommandKind,
     CommandRefused,
+    DeadlineReached,
     Event,
     LinkLost,
     LinkUp,
@@ -52,6 +53,9 @@ ROUNDS_TO_BELIEVE_A_CAR_LEFT = 3
 
 MISSED_ROUNDS = 3
 """A charger that refuses its status so often in a row, busy or unwell, is as good as lost."""
+
+DECISION_HOLDS_S = 0.25
+"""A command that had to wait for longer, or that this process was stopped with, may be of a period that is over."""
 
 log = logger(__name__)
 
@@ -108,6 +112,7 @@ class Poller:
         # Commands count for one connection: after LinkUp the owner gives them all again.
         self._takes_commands = False
         self._commanded = asyncio.Event()
+        self._decided_s = 0.0  # when the owner last said what it wants
         self._pending_w: dict[int, int] = {}  # by connector id; 0 is the station
         self._repeatable_w: dict[int, int] = {}  # by connector: what it is assigned again after a write to the station
         self._rests_until_s: dict[int, float] = {}  # connectors that were just raised
@@ -141,6 +146,7 @@ class Poller:
         """
         if kind is CommandKind.LIMIT and self._takes_commands:
             self._pending_w[connector_id] = value
+            self._decided_s = asyncio.get_running_loop().time()
             self._commanded.set()
 
     async def run(self) -> None:
@@ -286,6 +292,10 @@ class Poller:
             connector_id = next_write(self._pending_w, held_w, self._rests_until_s.keys())
             if connector_id is None:
                 return
+            if now_s - self._decided_s > DECISION_HOLDS_S:
+                await self._post(DeadlineReached())  # the owner commands what it wants now, if that is something else
+                self._decided_s = loop.time()
+                continue
             value_w = self._pending_w.pop(connector_id)
             if raises(value_w, held_w.get(connector_id)):
                 self._rests_until_s[connector_id] = now_s + RAISE_PAUSE_S

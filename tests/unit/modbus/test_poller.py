@@ -12,6 +12,7 @@ from ocpp_gateway.charger.events import (
     CommandConfirmed,
     CommandKind,
     CommandRefused,
+    DeadlineReached,
     Event,
     LinkLost,
     LinkUp,
@@ -778,6 +779,20 @@ async def test_a_register_is_raised_once_a_second_and_lowered_at_once(polling: S
     assert running.bank.writes() == [(256, 0), (256, 60), (256, 50), (256, 90)]
     at_s = [r.at_s for r in running.bank.asked if r.value is not None]
     assert at_s[3] - at_s[1] == pytest.approx(1, abs=0.01)
+
+
+async def test_fault_t_07_a_raise_that_waited_is_written_after_the_owner_has_looked_again(polling: Start) -> None:
+    def lower(running: Polling, event: Event) -> None:
+        if isinstance(event, DeadlineReached):
+            running.limit(1, 5_000)
+
+    running = await polling(on_event=lower, poll_interval_s=60.0)
+    await asyncio.sleep(2)
+    for value_w in (0, 6_000, 9_000):
+        running.limit(1, value_w)
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(2)
+    assert running.bank.writes() == [(256, 0), (256, 60), (256, 50)]
 
 
 async def test_fault_m_12_a_value_that_does_not_stay_is_written_once_more_and_then_refused(polling: Start) -> None:
