@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -36,13 +37,15 @@ from ocpp_gateway.ocpp16.upload import schemes, upload
 from ocpp_gateway.registers.mapping import Mapping
 from ocpp_gateway.registers.vocabulary import Role
 from ocpp_gateway.runtime import ChargerRuntime, Sides
-from ocpp_gateway.settings import CentralSystem, Charger, Settings
+from ocpp_gateway.settings import CentralSystem, Charger, Settings, Web
 from ocpp_gateway.settings.tls import client_context
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.store import Store
 from ocpp_gateway.supervisor import Supervisor
 from ocpp_gateway.support_bundle import Evidence, FrameLog
+from ocpp_gateway.web.access import Access, Credentials
 from ocpp_gateway.web.app import create_app
+from ocpp_gateway.web.guard import is_loopback
 from ocpp_gateway.web.server import serve
 
 STORE_CHECK_S = 10.0
@@ -141,7 +144,7 @@ class Gateway:
                 tasks.create_task(_watch(store), name="store watch")
                 web = self._settings.web
                 if web.enabled:
-                    app = create_app(self, host=web.host)
+                    app = create_app(self, await _access(store, web), host=web.host, allowed_hosts=web.allowed_hosts)
                     tasks.create_task(serve(app, web.host, web.port, on_web), name="web")
                 log.info("gateway_started", chargers=len(self._settings.chargers), read_only=self._read_only)
         finally:
@@ -255,6 +258,18 @@ class Gateway:
         return await asyncio.to_thread(
             support_bundle.build, evidence, now, start=transfer.start_time, stop=transfer.stop_time
         )
+
+
+async def _access(store: Store, web: Web) -> Access:
+    """Who may use the web. Where others reach it, the code for the first password is told until that is set."""
+    kept = await store.web_access()
+    credentials = Credentials.of(kept.passwords, kept.tokens)
+    access = Access(store, credentials, loopback=is_loopback(web.host), now_s=time.monotonic)
+    if access.setup_code is not None:
+        structlog.get_logger("ocpp_gateway.web").warning(
+            "web_needs_a_password", set_up_code=access.setup_code, page=f"http://{web.host}:{web.port}/set-up"
+        )
+    return access
 
 
 async def _watch(store: Store) -> None:

@@ -154,7 +154,7 @@ def _kind(schema: dict[str, Any], of: dict[str, Any]) -> str:
     if "const" in of:
         return f"`{of['const']}`"
     if of["type"] == "array":
-        return "list of sections"
+        return "list of sections" if "$ref" in of.get("items", {}) else "list"
     if of["type"] == "object":
         return f"section of free keys: {_kind(schema, of['additionalProperties'])}"
     if of["type"] in ("integer", "number"):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ocpp_gateway.errors import ConfigurationError
 from ocpp_gateway.settings.environment import misspelt
-from ocpp_gateway.settings.model import CREDENTIALS, CentralSystem, Charger, Settings, is_ip_address
+from ocpp_gateway.settings.model import CREDENTIALS, CentralSystem, Charger, Settings, Web, is_ip_address
 
 PASSWORD_BYTES = range(16, 21)
 """Conformance Z-02, from the OCPP 1.6 security whitepaper."""
@@ -23,6 +23,7 @@ def warnings_of(settings: Settings, file: Path, environ: Mapping[str, str]) -> l
         found |= dict.fromkeys(_about_authorization(charger))
     for system, whose in _systems(settings):
         found |= dict.fromkeys(_about_central_system(system, whose))
+    found |= dict.fromkeys(_about_web(settings.web))
     found |= dict.fromkeys(_about_file_modes(settings, file))
     for variable, meant in misspelt(environ):
         found[f"{variable} is not read; the setting is {meant}, with two underscores"] = None
@@ -65,6 +66,14 @@ def _about_central_system(system: CentralSystem, whose: str) -> Iterator[str]:
         return  # it was there a moment ago; the session will tell
     if password is not None and len(password) not in PASSWORD_BYTES:
         yield f"{whose}the password has {len(password)} bytes; OCPP 1.6 wants 16 to 20, a strict central system too"
+
+
+def _about_web(web: Web) -> Iterator[str]:
+    if web.enabled and not _is_loopback(web.host):
+        yield (
+            f"web.host {web.host}: other machines can reach the dashboard, and passwords cross the network readable; "
+            "put a reverse proxy with TLS before it, and keep web.host at 127.0.0.1"
+        )
 
 
 def _is_loopback(host: str) -> bool:

@@ -62,15 +62,6 @@ def _host(text: str) -> str:
     return text
 
 
-def _loopback(text: str) -> str:
-    if text != "localhost" and not (is_ip_address(text) and ipaddress.ip_address(text).is_loopback):
-        raise ValueError(
-            "must be a loopback address such as 127.0.0.1: the pages ask for no password yet, so other machines are "
-            "not let in; use an SSH tunnel, or a reverse proxy that asks for one"
-        )
-    return text
-
-
 def _hexadecimal(key: SecretStr) -> SecretStr:
     if not re.fullmatch(r"([0-9A-Fa-f]{2}){8,32}", key.get_secret_value()):
         raise ValueError("must be an even number of hexadecimal digits, 32 to 40 by the specification")
@@ -111,7 +102,6 @@ Identity = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_p
 IdTag = Annotated[str, AfterValidator(_id_tag)]
 WebsocketUrl = Annotated[str, AfterValidator(_websocket_url)]
 Host = Annotated[str, Field(min_length=1), AfterValidator(_host)]
-LoopbackHost = Annotated[str, AfterValidator(_loopback)]
 SqliteUrl = Annotated[str, AfterValidator(_sqlite_url)]
 Secret = Annotated[SecretStr, AfterValidator(_not_empty)]
 HexadecimalKey = Annotated[SecretStr, AfterValidator(_hexadecimal)]
@@ -283,11 +273,18 @@ class StoreSettings(Section):
 
 
 class Web(Section):
-    """The health pages and the API."""
+    """The dashboard, the API and the health pages."""
 
     enabled: bool = Field(default=True, description="whether to listen at all")
-    host: LoopbackHost = Field(default="127.0.0.1", description="loopback address to listen on")
+    host: Host = Field(
+        default="127.0.0.1",
+        description="address to listen on; any but a loopback address asks for a password, set once with the code that "
+        "the gateway prints at its start",
+    )
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one")
+    allowed_hosts: Annotated[tuple[Host, ...], Field(strict=False)] = Field(
+        default=(), description="further names that browsers may use for it, such as that of a reverse proxy"
+    )
 
 
 class Log(Section):
@@ -310,7 +307,7 @@ class Settings(Section):
     central_system: CentralSystem = Field(description="the OCPP central system")
     chargers: Annotated[tuple[Charger, ...], Field(strict=False)] = Field(description="the chargers, at least one")
     store: StoreSettings = Field(default=StoreSettings(), description="where transactions are kept")
-    web: Web = Field(default=Web(), description="the health pages and the API")
+    web: Web = Field(default=Web(), description="the dashboard, the API and the health pages")
     log: Log = Field(default=Log(), description="what is written to standard error")
 
     def central_system_of(self, charger: Charger) -> CentralSystem:

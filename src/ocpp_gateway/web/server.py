@@ -12,9 +12,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ocpp_gateway.errors import ConfigurationError, Mistake
+from ocpp_gateway.web.patience import MOST_CONNECTIONS, PatientProtocol
 
 SHUTDOWN_S = 2
-MOST_CONNECTIONS = 100
 
 
 async def serve(app: ASGIApp, host: str, port: int, on_started: Callable[[int], None]) -> None:
@@ -28,12 +28,12 @@ async def serve(app: ASGIApp, host: str, port: int, on_started: Callable[[int], 
         uvicorn.Config(
             app,
             lifespan="off",
+            http=PatientProtocol,
             ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=MOST_CONNECTIONS,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=SHUTDOWN_S,
         ),

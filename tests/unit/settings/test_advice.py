@@ -88,3 +88,10 @@ def test_a_variable_that_is_not_read_is_told(load: Load, file: Path) -> None:
     assert warnings_of(settings, file, {"OCPP_GATEWAY_WEB_PORT": "1"}) == [
         "OCPP_GATEWAY_WEB_PORT is not read; the setting is OCPP_GATEWAY_WEB__PORT, with two underscores"
     ]
+
+
+def test_a_dashboard_that_others_reach_without_tls_is_worth_a_word(load: Load, file: Path) -> None:
+    words = warned(load, file, GOOD + "web: {host: 0.0.0.0}\n")
+    assert "passwords cross the network readable" in words
+    assert warned(load, file, GOOD + "web: {host: '::1'}\n") == ""
+    assert warned(load, file, GOOD + "web: {host: 0.0.0.0, enabled: false}\n") == ""

@@ -178,14 +178,21 @@ def test_five_mistakes_of_five_kinds_are_all_told_with_their_places(mistakes: Mi
             "max_power_w: 44000",
             "max_power_w: 22000\n    fallback: {power_w: 30000, after_s: 60}",
             "gateway.yaml:10:25: chargers[0].fallback.power_w: is more than max_power_w, 22000",
-            id="fallback above installation",
+            id="fault c-01 fallback above installation",
         ),
         pytest.param(
             "max_power_w: 44000",
             "max_power_w: 44000\n    idle_poll_interval_s: 60\n    fallback: {power_w: 0, after_s: 60}",
             "gateway.yaml:11:37: chargers[0].fallback.after_s: must be more than 126, or the charger falls back while "
             "the gateway lives (twice the longest silence: a poll interval and 3 time-outs, 63 s)",  # 60 s + 3 × 1 s
-            id="fallback within an idle poll interval",
+            id="fault c-01 fallback within an idle poll interval",
+        ),
+        pytest.param(
+            "max_power_w: 44000",
+            "max_power_w: 44000\n    idle_poll_interval_s: 60\n    fallback: {power_w: 0, after_s: 239}",
+            "gateway.yaml:11:37: chargers[0].fallback.after_s: must be at least 240: 4 polls "
+            "(one that fails must be followed by others in time; the longest interval is 60 s)",
+            id="fault c-01 fallback within four polls",
         ),
         pytest.param(
             "host: 192.168.1.50",
@@ -255,10 +262,9 @@ def test_five_mistakes_of_five_kinds_are_all_told_with_their_places(mistakes: Mi
         ),
         pytest.param(
             "chargers:",
-            "web: {host: 0.0.0.0}\nchargers:",
-            "gateway.yaml:5:13: web.host: must be a loopback address such as 127.0.0.1: the pages ask for no password "
-            "yet, so other machines are not let in; use an SSH tunnel, or a reverse proxy that asks for one",
-            id="pages for everyone",
+            "web: {host: 'http://0.0.0.0'}\nchargers:",
+            "gateway.yaml:5:13: web.host: must be a host name or an IP address alone; the port has a key of its own",
+            id="address of the dashboard",
         ),
         pytest.param(
             "chargers:",
@@ -290,10 +296,15 @@ def test_a_mistake_is_one_line_with_its_place(mistakes: Mistakes, old: str, new:
     assert mistakes(GOOD.replace(old, new)) == [line]
 
 
-def test_a_fallback_must_take_longer_than_twice_the_longest_silence(load: Load, mistakes: Mistakes) -> None:
+def test_fault_c_01_a_fallback_must_take_longer_than_twice_the_longest_silence(load: Load, mistakes: Mistakes) -> None:
     # a poll interval of 1 s + 3 time-outs of 1 s = 4 s, twice that = 8 s
     assert len(mistakes(GOOD + "    fallback: {power_w: 0, after_s: 8}\n")) == 1
     assert load(GOOD + "    fallback: {power_w: 0, after_s: 9}\n").chargers[0].fallback is not None
+
+
+def test_fault_c_01_four_polls_fit_into_a_fallback(load: Load) -> None:
+    text = GOOD + "    poll_interval_s: 10\n    fallback: {power_w: 0, after_s: 40}\n"
+    assert load(text).chargers[0].fallback is not None
 
 
 def test_no_chargers_is_a_mistake(mistakes: Mistakes) -> None:

@@ -4,35 +4,20 @@ import asyncio
 import http.client
 import signal
 import socket
-from typing import Any
 
 import pytest
 from starlette.types import ASGIApp
 
 from ocpp_gateway.errors import ConfigurationError
+from ocpp_gateway.web.access import Access
 from ocpp_gateway.web.app import create_app
 from ocpp_gateway.web.server import serve
-
-
-class View:
-    """A gateway that is well and has no charger."""
-
-    def healthy(self) -> tuple[bool, dict[str, str]]:
-        return True, {}
-
-    def ready(self) -> tuple[bool, dict[str, str]]:
-        return True, {}
-
-    async def chargers(self) -> list[dict[str, Any]]:
-        return []
-
-    async def charger(self, identity: str) -> dict[str, Any] | None:
-        return None
+from unit.web.asking import View
 
 
 @pytest.fixture
-def app() -> ASGIApp:
-    return create_app(View())
+def app(view: View, access: Access) -> ASGIApp:
+    return create_app(view, access)
 
 
 async def start(app: ASGIApp) -> tuple[asyncio.Task[None], int]:

@@ -1,0 +1,118 @@
+"""One endpoint of the API as data: its route, who may ask, what goes in, what comes out.
+
+The routes, the check of roles and the OpenAPI document are all made from these.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ocpp_gateway.web.access import Principal, Role
+from ocpp_gateway.web.gateway_view import GatewayView
+from ocpp_gateway.web.problem import FieldError, Problem
+
+Handler = Callable[[Request, GatewayView], Awaitable[Response]]
+
+
+class Body(BaseModel):
+    """What comes in, and what goes out. Strict: a number in quotation marks is no number."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path. `needs` None: anybody. `answers`: schema by status, None where there is no JSON."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    needs: Role | None = Role.VIEWER
+    tag: str = "gateway"
+    query: Sequence[Parameter] = ()
+    body: type[BaseModel] | None = None
+    answers: Mapping[int, Any] = field(default_factory=lambda: {200: {}})
+    media_type: str = "application/json"
+
+    def route(self, gateway: GatewayView) -> Route:
+        """The route that serves it."""
+
+        async def serve(request: Request) -> Response:
+            require(request, self.needs)
+            return await self.handler(request, gateway)
+
+        return Route(self.path, serve, methods=[self.method])
+
+
+def principal_of(request: Request) -> Principal | None:
+    """Who asks."""
+    principal: Principal | None = request.state.principal
+    return principal
+
+
+def require(request: Request, needs: Role | None) -> None:
+    """Raises Problem 401 for somebody unknown, 403 for somebody who may not."""
+    if needs is None:
+        return
+    principal = principal_of(request)
+    if principal is None:
+        raise Problem(401, "log in, or send a bearer token", headers={"WWW-Authenticate": "Bearer"})
+    if principal.role < needs:
+        raise Problem(403, f"this needs the role {needs.name.lower()}")
+
+
+async def read_json(request: Request, model: type[M]) -> M:
+    """The body as that model. Raises Problem 415, 400 or 422 with the place of each wrong value."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "the body must be application/json")
+    try:
+        data = json.loads(await request.body(), parse_constant=_no_such_number)
+    except (ValueError, RecursionError) as exc:
+        raise Problem(400, "the body is not JSON") from exc
+    try:
+        return model.model_validate(data)
+    except ValidationError as exc:
+        errors = [
+            FieldError("/" + "/".join(str(part) for part in error["loc"]), error["msg"])
+            for error in exc.errors(include_url=False, include_input=False)
+        ]
+        raise Problem(422, "the body is wrong in the places named", errors=errors) from exc
+
+
+def query_integer(request: Request, name: str, default: int, *, least: int, most: int) -> int:
+    """A whole number of the query. Raises Problem 422."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 18 or not least <= int(text) <= most:
+        raise Problem(
+            422,
+            "the query is wrong in the places named",
+            errors=[FieldError(f"?{name}", f"must be a whole number of {least} to {most}")],
+        )
+    return int(text)
+
+
+def _no_such_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")

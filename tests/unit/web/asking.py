@@ -1,0 +1,137 @@
+"""The application asked as a server would ask it, with a gateway and an access that a test sets as it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlencode
+
+from starlette.types import ASGIApp
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Fault(Exception):
+    """A bug of the gateway."""
+
+
+class View:
+    """A gateway with one charger, to be set as the test needs."""
+
+    def __init__(self) -> None:
+        self.parts = {"store": "ok", "chargers": "ok"}
+        self.conditions = {"store": "ok", "configuration": "ok", "poll": "ok"}
+        self.fault: Fault | None = None
+        self.known: dict[str, dict[str, Any]] = {"SITE-1": {"identity": "SITE-1", "connectors": []}}
+
+    def healthy(self) -> tuple[bool, dict[str, str]]:
+        if self.fault:
+            raise self.fault
+        return set(self.parts.values()) == {"ok"}, self.parts
+
+    def ready(self) -> tuple[bool, dict[str, str]]:
+        return set(self.conditions.values()) == {"ok"}, self.conditions
+
+    async def chargers(self) -> list[dict[str, Any]]:
+        return list(self.known.values())
+
+    async def charger(self, identity: str) -> dict[str, Any] | None:
+        return self.known.get(identity)
+
+
+@dataclass
+class Kept:
+    """A store of credentials that lasts as long as a test."""
+
+    passwords: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
+    audit: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def keep_web_password(self, role: str, password_hash: str) -> None:
+        self.passwords[role] = password_hash
+
+    async def keep_web_token(self, name: str, role: str, token_hash: str) -> None:
+        self.tokens[name] = (role, token_hash)
+
+    async def remove_web_token(self, name: str) -> None:
+        del self.tokens[name]
+
+    async def keep_audit(self, who: str, action: str, detail: str) -> None:
+        self.audit.append((who, action, detail))
+
+
+class Watch:
+    """A monotonic clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+Ask = Callable[..., Awaitable[Answer]]
+
+
+def asking(app: ASGIApp) -> Ask:
+    """A client of the application: `ask(path, method, host, headers, body, form)`."""
+
+    async def ask(
+        path: str,
+        method: str = "GET",
+        host: str = "127.0.0.1:8080",
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Any = b"",
+        form: Mapping[str, str] | None = None,
+    ) -> Answer:
+        sent: list[Any] = []
+        given = dict(headers or {})
+        if form is not None:
+            body = urlencode(form).encode()
+            given.setdefault("content-type", "application/x-www-form-urlencoded")
+        elif not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            given.setdefault("content-type", "application/json")
+
+        received = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def receive() -> Any:
+            message = next(received, None)
+            if message is None:
+                await asyncio.Event().wait()  # the client stays
+            return message
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        bare, _, query = path.partition("?")
+        scope = {
+            "type": "http",
+            "method": method,
+            "scheme": "http",
+            "path": unquote(bare),
+            "raw_path": bare.encode(),
+            "query_string": query.encode(),
+            "client": ("192.0.2.7", 4711),
+            "headers": [(b"host", host.encode())]
+            + [(name.lower().encode(), value.encode("latin-1")) for name, value in given.items()],
+        }
+        with contextlib.suppress(Fault):  # raised on to the server, once answered
+            await app(scope, receive, send)
+        start, *bodies = sent
+        found = {name.decode().lower(): value.decode() for name, value in start["headers"]}
+        return Answer(start["status"], found, b"".join(message.get("body", b"") for message in bodies).decode())
+
+    return ask
