@@ -40,9 +40,9 @@ PROFILES = frozenset({CHARGE_POINT_MAX_PROFILE, TX_PROFILE, TX_DEFAULT_PROFILE})
 class Source:
     """What one source says. `power_w` counts in the minimum; None: it sets no limit now.
 
-    `limit` is what a profile states, in its own unit; amperes count for `phases_used`, those that the car uses, None
-    before current flows. `until`: when that may change next; None: as far as is
-    known, never. `detail` is for people.
+    `limit` is what the profile `charging_profile_id` states, in its own unit; amperes count for `phases_used`, those
+    that the car uses, None before current flows. `until`: when that may change next; None: as far as is known, never.
+    `detail` is for people.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Source:
     until: Instant | None = None
     detail: str | None = None
     phases_used: int | None = None
+    charging_profile_id: int | None = None
 
 
 def station_sources(point: ChargePoint, now: Instant) -> list[Source]:
@@ -184,14 +185,16 @@ def _of_transaction_profiles(point: ChargePoint, connector: Connector, now: Inst
     if tx.limit is None or default.limit is None:
         return prevailing, _of_profile(point, TX_DEFAULT_PROFILE, default, now, used)
     until = None if default.until is None else _instant(default.until, now)
-    return prevailing, Source(TX_DEFAULT_PROFILE, None, default.limit, until, f"overruled by {TX_PROFILE}")
+    overruled = f"overruled by {TX_PROFILE}"
+    profile_id = default.charging_profile_id
+    return prevailing, Source(TX_DEFAULT_PROFILE, None, default.limit, until, overruled, charging_profile_id=profile_id)
 
 
 def _of_profile(point: ChargePoint, name: str, in_force: InForce, now: Instant, phases: int | None) -> Source:
     limit = in_force.limit
     power_w = None if limit is None else limit_power_w(limit, point.settings.power_register, phases)
     until = None if in_force.until is None else _instant(in_force.until, now)
-    return Source(name, power_w, limit, until, phases_used=phases)
+    return Source(name, power_w, limit, until, phases_used=phases, charging_profile_id=in_force.charging_profile_id)
 
 
 def _instant(moment: datetime, now: Instant) -> Instant | None:

@@ -83,6 +83,7 @@ def _source(source: Source, winner: Source) -> dict[str, Any]:
     return {
         "name": source.name,
         "power_w": _number(source.power_w),
+        "charging_profile_id": source.charging_profile_id,
         "limit": None if limit is None else _number(limit.value),
         "limit_unit": None if limit is None else limit.unit.value,
         "number_phases": None if limit is None else limit.number_phases,
@@ -116,7 +117,8 @@ def _stated(source: Source) -> str:
         return source.detail or f"{_number(source.power_w)} W"
     unit, phases = source.limit.unit, source.limit.number_phases
     per_phase = f" on {phases} phase{'s' if phases > 1 else ''}" if unit is RateUnit.AMPERE else ""
-    return f"{_number(source.limit.value)} {unit.value}{per_phase}"
+    profile = "" if source.charging_profile_id is None else f"profile {source.charging_profile_id}: "
+    return f"{profile}{_number(source.limit.value)} {unit.value}{per_phase}"
 
 
 def _conversion(source: Source, written_w: int, register: PowerRegister) -> str:

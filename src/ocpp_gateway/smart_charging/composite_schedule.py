@@ -29,10 +29,14 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What a stack says at a moment. `limit` None: no constraint. `until` None: as far as is known, for ever."""
+    """What a stack says at a moment, and by which profile.
+
+    `limit` None: no constraint. `until` None: as far as is known, for ever.
+    """
 
     limit: Limit | None
     until: datetime | None
+    charging_profile_id: int | None = None
 
 
 UNCONSTRAINED = InForce(None, None)
@@ -54,7 +58,8 @@ def limit_at(stack: Sequence[tuple[ChargingProfile, datetime | None]], now: date
     if prevailing is None:
         return InForce(None, changes_at)
     profile, period = prevailing
-    return InForce(Limit(period.limit, profile.unit, period.number_phases), changes_at)
+    limit = Limit(period.limit, profile.unit, period.number_phases)
+    return InForce(limit, changes_at, profile.charging_profile_id)
 
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:

@@ -52,8 +52,9 @@ def test_why_is_it_6_a() -> None:
     assert answer["limit_w"] == 4_140
     tx = source(answer, "tx_profile")
     assert (tx["limit"], tx["limit_unit"], tx["number_phases"], tx["power_w"]) == (6, "A", 3, 4_140)
-    assert tx["decides"] is True
+    assert (tx["decides"], tx["charging_profile_id"]) == (True, 2)
     default = source(answer, "tx_default_profile")
+    assert default["charging_profile_id"] == 1
     assert (default["power_w"], default["limit"], default["detail"]) == (None, 16, "overruled by tx_profile")
     assert source(answer, "installation")["power_w"] == 44_000
     assert source(answer, "connector_maximum")["power_w"] == 22_000
@@ -61,7 +62,7 @@ def test_why_is_it_6_a() -> None:
     assert answer["conversion"] == (
         "3 x 6 A x 230 V x min(1, 3/3) = 4140 W -> register 41; the charger's minimum 4200 W lies within 60 W: 42"
     )
-    assert answer["summary"] == f"4200 W: tx_profile, 6 A on 3 phases; {answer['conversion']}"
+    assert answer["summary"] == f"4200 W: tx_profile, profile 2: 6 A on 3 phases; {answer['conversion']}"
     assert answer["command"] == {
         "power_w": 4_200,
         "register_value": 42,
