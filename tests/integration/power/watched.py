@@ -12,7 +12,7 @@ from typing import Any
 from integration.site import IDENTITY, Site
 from ocpp_gateway.instant import format_utc
 from ocpp_gateway.registers.vocabulary import Table
-from ocpp_gateway.simulator.device import SimulatedCharger
+from ocpp_gateway.simulator.device import ILLEGAL_ADDRESS, ModbusException, SimulatedCharger
 
 STATION, CONNECTOR_1, CONNECTOR_2 = 0, 256, 272
 FALLBACK_POWER, FALLBACK_INTERVAL = 3, 5
@@ -44,10 +44,11 @@ class Access:
 
 
 class WatchedCharger(SimulatedCharger):
-    """Keeps every access, refused ones too. Whoever waits in `seen` is woken by each."""
+    """Keeps every access, refused ones too. Whoever waits in `seen` is woken by each. `locked` takes no writes."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.accesses: list[Access] = []
+        self.locked: set[int] = set()
         self._accessed = asyncio.Event()
         super().__init__(*arguments, **options)
 
@@ -57,6 +58,8 @@ class WatchedCharger(SimulatedCharger):
 
     def write(self, address: int, value: int) -> None:
         self._keep(Access(time.time(), Table.HOLDING, address, value=value))
+        if address in self.locked:
+            raise ModbusException(ILLEGAL_ADDRESS)
         super().write(address, value)
 
     def _keep(self, access: Access) -> None:
@@ -70,6 +73,10 @@ class WatchedCharger(SimulatedCharger):
     def holds(self, address: int) -> int:
         """What that holding register holds."""
         return self._holding[address]
+
+    async def comes_to_hold(self, address: int, value: int) -> None:
+        """Wait until that register holds it."""
+        await self.seen(lambda: self.holds(address) == value)
 
     async def seen(self, condition: Callable[[], object], timeout_s: float = 10.0) -> None:
         """Wait until the condition on what was asked holds."""
