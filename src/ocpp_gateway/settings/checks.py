@@ -27,6 +27,9 @@ from ocpp_gateway.yaml_document import Document, Path, nearest
 POLLS_IN_THE_WAY = 3
 """Time-outs that can stand between two accesses: two polls ahead, and the one itself (no retries)."""
 
+POLLS_A_FALLBACK = 4
+"""Polls that fit into the time after which the charger falls back (faults 4.6)."""
+
 MOST_CONNECTORS = 64
 """What a mapping file may name."""
 
@@ -138,7 +141,11 @@ def _powers(_: Settings, charger: Charger, path: Path, origin: Origin) -> Iterat
 
 
 def _fallback(_: Settings, charger: Charger, path: Path, origin: Origin) -> Iterator[Mistake]:
-    """Half of `after_s` must outlast any silence of a living gateway (facts: the charger falls back after 2 x N s)."""
+    """What the charger does alone is within the installation, and it never does it while the gateway lives.
+
+    Half of `after_s` must outlast any silence of a living gateway: the charger acts after two of its intervals by its
+    document, perhaps after one. And four polls fit into the whole, so that one that fails is followed by others.
+    """
     if charger.fallback is None:
         return
     power_w, after_s = _known(charger.fallback, "power_w"), _known(charger.fallback, "after_s")
@@ -147,10 +154,17 @@ def _fallback(_: Settings, charger: Charger, path: Path, origin: Origin) -> Iter
         yield origin.mistake((*path, "fallback", "power_w"), f"is more than max_power_w, {installation}")
     modbus = _known(charger, "modbus")
     timeout_s = modbus.timeout_s if modbus is not None else 1.0
-    silence_s = max(charger.poll_interval_s, charger.idle_poll_interval_s or 0) + POLLS_IN_THE_WAY * timeout_s
-    if after_s is not None and after_s <= 2 * silence_s:
+    polled_every_s = max(charger.poll_interval_s, charger.idle_poll_interval_s or 0)
+    silence_s = polled_every_s + POLLS_IN_THE_WAY * timeout_s
+    if after_s is None:
+        return
+    if after_s <= 2 * silence_s:
         problem = f"must be more than {2 * silence_s:g}, or the charger falls back while the gateway lives"
         hint = f"twice the longest silence: a poll interval and {POLLS_IN_THE_WAY} time-outs, {silence_s:g} s"
+        yield origin.mistake((*path, "fallback", "after_s"), problem, hint)
+    elif after_s < POLLS_A_FALLBACK * polled_every_s:
+        problem = f"must be at least {POLLS_A_FALLBACK * polled_every_s:g}: {POLLS_A_FALLBACK} polls"
+        hint = f"one that fails must be followed by others in time; the longest interval is {polled_every_s:g} s"
         yield origin.mistake((*path, "fallback", "after_s"), problem, hint)
 
 
