@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ocpp_gateway.charger.limit_border import objection
+from ocpp_gateway.charger.limit_border import is_limit_w, objection
 from ocpp_gateway.charger.records import Record
 from ocpp_gateway.registers.snapshot import ChargerIdentity, ChargerSnapshot
 
@@ -267,11 +267,18 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Tell the charger. The newest value per (kind, connector) counts; commands of one event act in their order."""
+    """Tell the charger. The newest value per (kind, connector) counts; commands of one event act in their order.
+
+    Raises ValueError for a value that is no whole number from 0 to what a register holds: nothing else is ever written.
+    """
 
     kind: CommandKind
     connector_id: int
     value: int
+
+    def __post_init__(self) -> None:
+        if not is_limit_w(self.value):
+            raise ValueError(f"{self.value!r} is no limit in W")
 
 
 @dataclass(frozen=True, slots=True)

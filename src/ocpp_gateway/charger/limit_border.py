@@ -45,9 +45,9 @@ def objection(source: str, connector_id: object, power_w: object, lifetime_s: ob
         (_NAME.fullmatch(source) is None, "source must be 1 to 32 of a-z, 0-9, _ and -"),
         (source in OWN_SOURCES, f"{source} is one of the gateway's own sources"),
         (not _is_whole(connector_id, 255), "connector_id must be a whole number, 0 or more"),
-        (not _is_whole(power_w, HIGHEST_LIMIT_W), f"power_w must be whole watts from 0 to {HIGHEST_LIMIT_W}"),
+        (not is_limit_w(power_w), f"power_w must be whole watts from 0 to {HIGHEST_LIMIT_W}"),
         (
-            failsafe_w is not None and not _is_whole(failsafe_w, HIGHEST_LIMIT_W),
+            failsafe_w is not None and not is_limit_w(failsafe_w),
             f"failsafe_w must be whole watts from 0 to {HIGHEST_LIMIT_W}",
         ),
         (
@@ -58,6 +58,11 @@ def objection(source: str, connector_id: object, power_w: object, lifetime_s: ob
         (lifetime_s is None and failsafe_w is not None, "failsafe_w counts only when a lifetime_s is over"),
     )
     return next((why for wrong, why in mistakes if wrong), None)
+
+
+def is_limit_w(value: object) -> bool:
+    """Whether it is a limit in W: whole, from 0 to what a register can hold."""
+    return _is_whole(value, HIGHEST_LIMIT_W)
 
 
 def _is_whole(value: object, highest: int) -> bool:

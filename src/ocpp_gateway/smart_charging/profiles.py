@@ -42,6 +42,10 @@ class RateUnit(StrEnum):
     AMPERE = "A"
 
 
+HIGHEST_LIMIT = {RateUnit.WATT: 6_553_500, RateUnit.AMPERE: 9_497}
+"""65,535 steps of 100 W, and as much in A on three phases: more fits no register, and is a mistake (faults S-05)."""
+
+
 class ProfileRefused(ValueError):
     """The profile cannot be installed; the text says why, for the log."""
 
@@ -134,7 +138,10 @@ def _objections(profile: ChargingProfile) -> tuple[tuple[bool, str], ...]:
         (not starts, "no period"),
         (bool(starts) and starts[0] != 0, "the first period must start at 0"),
         (any(later <= earlier for earlier, later in pairwise(starts)), "periods must ascend"),
-        (any(not 0 <= period.limit < float("inf") for period in profile.periods), "a limit must not be negative"),
+        (
+            any(not 0 <= period.limit <= HIGHEST_LIMIT[profile.unit] for period in profile.periods),
+            f"a limit must be from 0 to {HIGHEST_LIMIT[profile.unit]} {profile.unit}",
+        ),
         (any(not 1 <= period.number_phases <= 3 for period in profile.periods), "numberPhases must be 1 to 3"),
         (profile.duration_s is not None and profile.duration_s <= 0, "duration must be positive"),
         (ends_before_it_starts, "validTo must be after validFrom"),
