@@ -1,4 +1,4 @@
-"""Limits when something else goes wrong, over real sockets: the catalogue's group S, and read-only."""
+"""Limits when something else goes wrong, over real sockets: the catalogue's group S."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from integration.power.watched import (
     CONNECTOR_2,
     FALLBACK_INTERVAL,
     FALLBACK_POWER,
-    REJECTED,
     WatchedCharger,
     install,
     online,
@@ -27,7 +26,7 @@ from integration.power.watched import (
     watched,
 )
 from integration.process import gateway_process, logged
-from integration.site import IDENTITY, Site, a_site
+from integration.site import Site, a_site
 from ocpp_gateway.gateway import Gateway
 from ocpp_gateway.registers.vocabulary import Table
 from ocpp_gateway.settings import Settings
@@ -87,7 +86,7 @@ async def test_fault_s_08_profiles_that_end_while_offline_make_way_within_a_seco
 async def test_fault_s_10_no_profile_touches_the_fallback_registers(
     tmp_path: Path,
 ) -> None:
-    """The catalogue would have them follow each limit, and a kill between the two; they may be flash, and follow their setting alone."""
+    """The catalogue has them follow each limit; they may be flash, and follow their setting alone."""
     fallback = {"power_w": 6_000, "after_s": 60}
     async with a_site(tmp_path, charger_class=WatchedCharger, fallback=fallback) as site:
         charger = watched(site)
@@ -163,29 +162,3 @@ async def test_fault_s_13_a_limit_that_does_not_arrive_is_tried_then_0_w_and_the
         assert "6000 W" in told.payload["info"]
         assert logged(site, "limit_not_taken")
         assert site.statuses(2)[-1] == "Available"
-
-
-async def test_fault_c_14_a_read_only_gateway_writes_nothing_whatever_it_is_told(tmp_path: Path) -> None:
-    fallback = {"power_w": 4_200, "after_s": 60}
-    async with (
-        a_site(tmp_path, charger_class=WatchedCharger, fallback=fallback) as site,
-        gateway_process(site, "--read-only"),
-    ):
-        charger = watched(site)
-        await online(site)
-        charger.plug(1, "04A1B2C3", CAR)
-        await site.until(lambda: site.told("StartTransaction"))
-        (transaction,) = site.central.transactions
-        answers = [
-            await install(site, 1, profile((0, 6_000))),
-            await install(site, 0, profile((0, 6_000), purpose="ChargePointMaxProfile")),
-            await site.central.call(
-                IDENTITY, "RemoteStopTransaction", {"transactionId": transaction.transaction_id or 0}
-            ),
-        ]
-        assert answers == [REJECTED, REJECTED, REJECTED]
-        since = len(charger.accesses)
-        await charger.seen(lambda: len(charger.accesses) > since + 20)  # some rounds more
-
-        assert charger.written() == []
-        assert site.told("StopTransaction") == []
