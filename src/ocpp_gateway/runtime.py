@@ -22,6 +22,8 @@ from ocpp_gateway.charger.events import (
     Command,
     CommandKind,
     DeadlineReached,
+    Delivered,
+    DeliveryGivenUp,
     Effect,
     Event,
     Persist,
@@ -36,6 +38,10 @@ from ocpp_gateway.clock import Clock
 
 INBOX_BOUND = 256
 """When it is full its writers wait: the poller stops polling, and the charger's own fallback takes over."""
+
+
+STORE_RETRY_S = 1.0
+"""How often the store is asked whether it can write again, if nothing happens meanwhile."""
 
 
 class ChargerSide(Protocol):
@@ -96,8 +102,8 @@ class Transfers(Protocol):
 class Ledger(Protocol):
     """The store."""
 
-    async def commit(self, charge_point: str, records: list[Record]) -> None:
-        """Keep all of these, or none."""
+    async def keep(self, charge_point: str, records: list[Record]) -> bool:
+        """Keep all of these, after those that wait in memory; False when they wait, too, as nothing can be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,14 @@ class Sides:
     transfers: Transfers
 
 
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """What must not happen before the records in memory are on the disk."""
+
+    answers: list[Reply | ReplyError | ReplyWithRegister]
+    returns: list[asyncio.Future[None]]
+
+
 class ChargerRuntime:
     """Runs one charge point until cancelled; whatever fails in it ends it whole."""
 
@@ -118,6 +132,7 @@ class ChargerRuntime:
         self.core = core
         self._store = store
         self._clock = clock
+        self._late: _Late | None = None  # while nothing can be written
         self._inbox: asyncio.Queue[tuple[Event, asyncio.Future[None] | None]] = asyncio.Queue(INBOX_BOUND)
         self._log = structlog.get_logger("ocpp_gateway.charger").bind(charge_point=identity)
 
@@ -126,7 +141,10 @@ class ChargerRuntime:
         await self._inbox.put((event, None))
 
     async def deliver(self, event: Event) -> None:
-        """Put an event into the inbox and wait until its effects are committed and under way."""
+        """Put an event into the inbox and wait until its effects are committed and under way.
+
+        While the store fails most events wait for the disk no longer than that is known (`_act_unstored`).
+        """
         done = asyncio.get_running_loop().create_future()
         await self._inbox.put((event, done))
         await done
@@ -145,20 +163,56 @@ class ChargerRuntime:
             event, done = await self._next()
             effects = self.core.handle(event, self._clock.now())
             records = [effect.record for effect in effects if isinstance(effect, Persist)]
-            if records:
+            if records or self._late is not None:
                 failpoints.reach("before_commit", records)
-                await self._store.commit(self.identity, records)
+                stored = await self._store.keep(self.identity, records)
                 failpoints.reach("after_commit", records)
+                if not stored:
+                    self._act_unstored(event, effects, done, sides)
+                    continue
+                self._act_late(sides)
             for effect in effects:
                 self._act(effect, sides)
             if any(isinstance(record, (OutboxRecord, StampsResolved)) for record in records):
                 sides.outbox.wake()
-            if done is not None and not done.done():
-                done.set_result(None)
+            _return(done)
+
+    def _act_unstored(
+        self, event: Event, effects: list[Effect], done: asyncio.Future[None] | None, sides: Sides
+    ) -> None:
+        """Nothing can be written: power goes on being limited and the status told, but nothing is promised.
+
+        An answer that the central system may rely on waits for the disk. So does the outbox with what it has
+        delivered: it would find the same message in the store, and send it again.
+        """
+        late = self._late = self._late or _Late([], [])
+        for effect in effects:
+            if isinstance(effect, (Reply, ReplyError, ReplyWithRegister)):
+                late.answers.append(effect)
+            else:
+                self._act(effect, sides)
+        if done is not None and isinstance(event, (Delivered, DeliveryGivenUp)):
+            late.returns.append(done)
+        else:
+            _return(done)
+
+    def _act_late(self, sides: Sides) -> None:
+        """All that waited for the disk is on it."""
+        late, self._late = self._late, None
+        if late is None:
+            return
+        self._log.info("held_in_memory_cleared")
+        for answer in late.answers:
+            self._act(answer, sides)
+        for done in late.returns:
+            _return(done)
+        sides.outbox.wake()
 
     async def _next(self) -> tuple[Event, asyncio.Future[None] | None]:
         deadline_s = self.core.next_deadline_s
         wait_s = None if deadline_s is None else max(deadline_s - self._clock.now().monotonic_s, 0.0)
+        if self._late is not None:
+            wait_s = STORE_RETRY_S if wait_s is None else min(wait_s, STORE_RETRY_S)
         try:
             async with asyncio.timeout(wait_s):
                 return await self._inbox.get()
@@ -188,6 +242,11 @@ class ChargerRuntime:
                 self._log.info(f"{event}_cleared", **fields) if cleared else self._log.warning(event, **fields)
             case Persist():
                 pass  # committed before
+
+
+def _return(done: asyncio.Future[None] | None) -> None:
+    if done is not None and not done.done():
+        done.set_result(None)
 
 
 def _register_answer(register: dict[str, Any] | None) -> dict[str, Any]:

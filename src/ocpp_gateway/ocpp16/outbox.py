@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from ocpp_gateway import failpoints
 from ocpp_gateway.charger.events import Delivered, DeliveryGivenUp, Event
 from ocpp_gateway.charger.records import MAIN, Outcome
+from ocpp_gateway.errors import StoreUnavailable
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.log import logger
 from ocpp_gateway.ocpp16.answers import usable_answer
@@ -32,6 +33,10 @@ PATIENCE = 4
 """Times MessageTimeout that an answer may take before the connection is given up."""
 
 METER_VALUES_TRANSMISSIONS = 2
+
+STORE_RETRY_S = 1.0
+
+Asked = TypeVar("Asked")
 
 STAMPS_RESOLVED_WITHIN_S = 900.0
 RESOLVED_STAMP_CHECK_S = 5.0
@@ -220,7 +225,9 @@ class Outbox:
             await self._session.ready()
             self._clock_due_s = self._clock_due_s or _now_s() + STAMPS_RESOLVED_WITHIN_S
             self._wake.clear()
-            row = await self._store.outbox_head(self._charge_point, self._central_system)
+            row = await self._patiently(
+                lambda: self._store.outbox_head(self._charge_point, self._central_system)
+            )
             if row is not None:
                 return row
             await self._wake.wait()
@@ -259,26 +266,38 @@ class Outbox:
 
     async def _note_sending(self, row: OutboxRow, number: int, message_id: str) -> None:
         transaction_id = transaction_id_of(row)
-        await self._store.outbox_sending(
-            self._charge_point,
-            row.seq,
-            number=number,
-            message_id=message_id,
-            sent_at=self._now().stamp(),
-            transaction_id=None if transaction_id is None else str(transaction_id),
+        await self._patiently(
+            lambda: self._store.outbox_sending(
+                self._charge_point,
+                row.seq,
+                number=number,
+                message_id=message_id,
+                sent_at=self._now().stamp(),
+                transaction_id=None if transaction_id is None else str(transaction_id),
+            )
         )
 
     async def _note_failure(
         self, row: OutboxRow, number: int, outcome: Outcome, problem: str, next_message_id: str | None = None
     ) -> None:
-        await self._store.outbox_failed(
-            self._charge_point,
-            row.seq,
-            number=number,
-            outcome=outcome,
-            problem=problem,
-            next_message_id=next_message_id,
+        await self._patiently(
+            lambda: self._store.outbox_failed(
+                self._charge_point,
+                row.seq,
+                number=number,
+                outcome=outcome,
+                problem=problem,
+                next_message_id=next_message_id,
+            )
         )
+
+    async def _patiently(self, ask: Callable[[], Awaitable[Asked]]) -> Asked:
+        """What the store answers, once it can: nothing is sent that it does not know of."""
+        while True:
+            try:
+                return await ask()
+            except StoreUnavailable:  # the owner tells of it
+                await asyncio.sleep(STORE_RETRY_S)
 
     async def _transmit(self, rpc: Rpc, row: OutboxRow, message_id: str) -> dict[str, Any] | _Refusal | _LinkLost:
         """The usable answer, or why it was not processed, or that the connection is lost and nobody can know."""

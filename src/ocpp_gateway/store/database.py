@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from ocpp_gateway.errors import StoreDamaged, StoreError
+from ocpp_gateway.errors import StoreDamaged, StoreError, StoreUnavailable
 from ocpp_gateway.log import logger
 from ocpp_gateway.store import salvage, schema, sqlite_file
 from ocpp_gateway.store.migrate import migrate
@@ -81,6 +81,20 @@ def close_database(connection: Connection) -> None:
     """Closes the connection; SQLite then moves what is left in the WAL into the database."""
     connection.close()
     connection.engine.dispose()
+
+
+def reopen(path: Path) -> Connection:
+    """A new connection to a database that was open before, looked over again. Raises StoreError and DBAPIError."""
+    connection = _connect(path)
+    try:
+        _check(connection, path)
+    except sqlite3.Error as exc:
+        close_database(connection)
+        raise StoreUnavailable(f"cannot open the store {path}: {exc}") from exc
+    except BaseException:
+        close_database(connection)
+        raise
+    return connection
 
 
 def write_nothing(connection: Connection) -> None:

@@ -55,6 +55,18 @@ def append(connection: Connection, charge_point: str, record: OutboxRecord) -> N
     connection.execute(_append, row)
 
 
+_there = select(_row.seq).where(
+    _is(_row.charge_point), _row.state == OutboxState.QUEUED, _row.message_id.in_(bindparam("ids", expanding=True))
+)
+
+
+def is_there(connection: Connection, charge_point: str, message_ids: Sequence[str]) -> bool:
+    """Whether a message with one of these ids is queued: then the whole commit that made it is on the disk."""
+    if not message_ids:
+        return False
+    return connection.execute(_there, {"key_charge_point": charge_point, "ids": list(message_ids)}).first() is not None
+
+
 def note_sending(
     connection: Connection,
     charge_point: str,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -15,10 +16,11 @@ from sqlalchemy.exc import DBAPIError
 
 from ocpp_gateway import failpoints
 from ocpp_gateway.charger.records import MAIN, Outcome, Record, StoredCharger, TransactionRecord
-from ocpp_gateway.errors import StoreError
+from ocpp_gateway.errors import StoreError, StoreUnavailable
 from ocpp_gateway.instant import format_utc
 from ocpp_gateway.log import logger
 from ocpp_gateway.store import database, outbox, read, sqlite_file, web_access, write
+from ocpp_gateway.store.held import HeldCommits, message_ids
 from ocpp_gateway.store.lock import StoreLock
 from ocpp_gateway.store.outbox import Resent
 from ocpp_gateway.store.read import Backlog, OutboxRow
@@ -27,6 +29,16 @@ from ocpp_gateway.store.thinning import QUEUE_BOUND, QueueBound
 from ocpp_gateway.store.web_access import AuditEntry, WebAccess
 
 Result = TypeVar("Result")
+
+RETRY_S = 1.0
+"""How often it is tried to write what waits in memory."""
+
+_PASSING = tuple(
+    f"SQLITE_{name}"
+    for name in ("FULL", "IOERR", "READONLY", "CANTOPEN", "BUSY", "LOCKED", "NOMEM", "PROTOCOL", "CORRUPT", "NOTADB")
+)
+"""What the disk and the operator can do to a commit; all else is a bug, and tried again would fail again."""
+_UNSYNCED = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
 
 
 class Store:
@@ -50,6 +62,7 @@ class Store:
     ) -> None:
         self._path = path
         self._connection = connection
+        self._suspect = False  # a sync failed: nobody knows what is on the disk
         self._thread = thread
         self._held = held
         self._known: set[str] = set()  # charge points that have their row
@@ -57,6 +70,8 @@ class Store:
         self._now = now
         self._tidied_on: date | None = None
         self._closed = False
+        self._in_memory: dict[str, HeldCommits] = {}
+        self._retry_s = 0.0
         self.failed = False
         """Whether the last thing asked of the database failed, and nothing was written since."""
 
@@ -88,33 +103,71 @@ class Store:
         """Ends what was begun, closes the database and lets another gateway have it. Later calls raise StoreError."""
         if self._closed:
             return
+        for charge_point, held in self._in_memory.items():
+            try:
+                await self.commit(charge_point, ())
+            except StoreError as exc:
+                messages = sum(len(message_ids(commit)) for commit in held.commits)
+                log = logger(__name__)
+                log.error("lost_at_the_end", charge_point=charge_point, messages=messages, problem=str(exc))
         self._closed = True
         try:
+            await _on(self._thread, lambda: database.close_database(self._connection))  # maybe not the first one
             await _on(self._thread, self._held.close)
         finally:
             self._thread.shutdown(wait=False)
 
     async def load(self, charge_point: str) -> StoredCharger:
         """All that is known of a charge point; an empty `StoredCharger` for one that was never seen."""
+        await self.commit(charge_point, ())  # what still waits in memory
         return await self._run(lambda connection: read.load(connection, charge_point))
 
     async def commit(self, charge_point: str, records: Sequence[Record]) -> None:
         """Writes all records of one event, in their order, in one transaction: all of them, or on StoreError none."""
-        if not records:
+        held = self._in_memory.get(charge_point)
+        if not records and not held:
             return
         is_known = charge_point in self._known
+        earlier = list(held.commits) if held else []
 
         def work(connection: Connection) -> None:
             if not is_known:
                 write.ensure_charge_point(connection, charge_point)
+            for commit in earlier:
+                if not outbox.is_there(connection, charge_point, message_ids(commit)):
+                    for record in commit:
+                        write.write(connection, charge_point, record)
             for record in records:
                 write.write(connection, charge_point, record)
-            self._bound.hold(connection, charge_point, records)
+            self._bound.hold(connection, charge_point, [*chain.from_iterable(earlier), *records])
             failpoints.reach("inside_commit", records)
 
         await self._write(work)
         self._known.add(charge_point)
+        if held:
+            held.clear()
         self._tidy_daily()
+
+    async def keep(self, charge_point: str, records: Sequence[Record]) -> bool:
+        """`commit`, but what cannot be written now waits in memory, in its order, and is False then.
+
+        While anything waits, each call tries to write it first, no more than once in `RETRY_S`; so without records it
+        is how to ask. What waits outlives whoever gave it: `load` writes it before it answers. Raises StoreError for
+        what can never be written.
+        """
+        held = self._in_memory.setdefault(charge_point, HeldCommits())
+        loop = asyncio.get_running_loop()
+        if not held or loop.time() >= self._retry_s:
+            try:
+                await self.commit(charge_point, records)
+            except StoreUnavailable as exc:
+                self._retry_s = loop.time() + RETRY_S
+                if not held:
+                    logger(__name__).error("held_in_memory", charge_point=charge_point, problem=str(exc))
+            else:
+                return True
+        held.add(records)
+        return False
 
     async def try_writing(self) -> None:
         """Writes something that means nothing, so that `failed` is true to life. Raises StoreError when it fails."""
@@ -252,15 +305,30 @@ class Store:
         return await _on(self._thread, lambda: self._in_transaction(work))
 
     def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
+        if self._suspect:
+            self._reopen()
         try:
             with self._connection.begin():
                 return work(self._connection)
         except DBAPIError as exc:
             self._bound.forget()
             self.failed = True
-            raise StoreError(f"the store {self._path} failed: {exc.orig}") from exc
+            name = getattr(exc.orig, "sqlite_errorname", "")
+            self._suspect = name in _UNSYNCED
+            kind = StoreUnavailable if name.startswith(_PASSING) else StoreError
+            raise kind(f"the store {self._path} failed: {exc.orig}") from exc
         except (ValueError, OverflowError) as exc:  # text that is no Unicode, NaN, a number beyond 64 bits
             raise StoreError(f"the store {self._path} cannot hold a value: {exc}") from exc
+
+
+    def _reopen(self) -> None:
+        """What the kernel has said once of a failed sync it does not say again: only a new look at the file tells."""
+        try:
+            database.close_database(self._connection)
+            self._connection = database.reopen(self._path)
+        except DBAPIError as exc:
+            raise StoreUnavailable(f"the store {self._path} failed: {exc.orig}") from exc
+        self._suspect = False
 
 
 def _utc_now() -> datetime:
