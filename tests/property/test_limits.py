@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocpp_gateway.smart_charging.power import PowerRegister, share, written_power_w
+from ocpp_gateway.smart_charging.power import PowerRegister, written_power_w
 
 registers = st.builds(
     lambda step_w, minimum_steps, tolerance_w: PowerRegister(step_w, step_w * minimum_steps, 230.0, tolerance_w),
@@ -41,26 +41,3 @@ def test_a_higher_limit_is_never_written_lower(
 ) -> None:
     lower_w, higher_w = sorted((limit_w, other_w))
     assert written_power_w(lower_w, cap_w, register) <= written_power_w(higher_w, cap_w, register)
-
-
-steps = st.integers(0, 1000).map(lambda n: 100 * n)
-
-
-@given(steps, st.dictionaries(st.integers(1, 6), steps))
-def test_p_50_the_connectors_together_never_exceed_the_station(station_w: int, wanted_w: dict[int, int]) -> None:
-    granted_w = share(station_w, wanted_w, 100)
-    assert granted_w.keys() == wanted_w.keys()
-    assert sum(granted_w.values()) <= station_w
-    for connector_id, power_w in granted_w.items():
-        assert 0 <= power_w <= wanted_w[connector_id]
-        assert power_w % 100 == 0
-    left_w = station_w - sum(granted_w.values())
-    assert left_w < 100 * len(wanted_w) or granted_w == wanted_w  # nothing is kept from those who want more
-
-
-@given(steps, st.dictionaries(st.integers(1, 6), steps))
-def test_p_50_who_wants_more_does_not_get_less(station_w: int, wanted_w: dict[int, int]) -> None:
-    granted_w = share(station_w, wanted_w, 100)
-    by_wish = sorted(wanted_w, key=lambda connector_id: (wanted_w[connector_id], granted_w[connector_id]))
-    in_that_order = [granted_w[connector_id] for connector_id in by_wish]
-    assert in_that_order == sorted(in_that_order)

@@ -14,7 +14,9 @@ from typing import Any
 from ocpp_gateway.charger import (
     authorization,
     connectors,
+    current_guard,
     external_limits,
+    limit_writes,
     limits,
     meter_values,
     observation,
@@ -132,10 +134,10 @@ def _link_up(point: ChargePoint, event: LinkUp, turn: Turn) -> None:
     if event.found is not None:
         register_watch.watch_fallback(point, event.found, turn)
     own_fallback.judge_silence(point, event, turn)
-    # What the charger holds now is unknown: it may have restarted, or fallen back. All limits are written again.
-    point.station_commanded_w, point.station_confirmed_w, point.station_refused_until_s = None, None, 0.0
+    limit_writes.forget_held(point)  # it may have restarted, or fallen back
+    if event.found is not None:
+        limit_writes.take_held(point, event.found)
     for connector in point.connectors.values():
-        connector.commanded_w, connector.confirmed_w, connector.refused_until_s = None, None, 0.0
         connector.unproven = connector.transaction is not None
     safe_state.begin_anew(point, turn.now_s)
     point.boot_due = True
@@ -161,7 +163,9 @@ def _snapshot(point: ChargePoint, event: SnapshotTaken, turn: Turn) -> None:
         if connector is not None:
             observation.observe(point, connector, registers, turn, interrupted=snapshot.interrupted)
     _end_what_vanished(point, turn)
+    limit_writes.take_held(point, snapshot)
     register_watch.watch_registers(point, snapshot, turn)
+    current_guard.watch_currents(point, turn)
     if point.boot_due:  # not before there is a status to tell
         _boot(point, turn)
 
@@ -183,7 +187,8 @@ def _end_what_vanished(point: ChargePoint, turn: Turn) -> None:
 
 
 def _command_confirmed(point: ChargePoint, event: CommandConfirmed, turn: Turn) -> None:
-    if safe_state.confirmed(point, event, turn):
+    makes_room = limit_writes.take_confirmed(point, event)
+    if safe_state.confirmed(point, event, turn) or makes_room:
         limits.apply_limits(point, turn)
         reporting.report_changes(point, turn)
     own_fallback.limits_stand(point, turn)

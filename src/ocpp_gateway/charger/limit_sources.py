@@ -27,7 +27,7 @@ from ocpp_gateway.charger.reservations import holds
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, InstalledProfile, SafeState
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.smart_charging.composite_schedule import UNCONSTRAINED, InForce, Limit, earliest, limit_at
-from ocpp_gateway.smart_charging.power import PHASES, limit_power_w, phases_in_use
+from ocpp_gateway.smart_charging.power import PHASES, limit_power_w
 from ocpp_gateway.smart_charging.profiles import Purpose, RateUnit
 
 RATING_STANDS_S = 600.0
@@ -176,14 +176,29 @@ def _transaction_limits(
     return tx, default
 
 
+def min_charging_rate(point: ChargePoint, connector: Connector, now: Instant) -> Limit | None:
+    """What the car needs to make use of it: the highest minChargingRate of the profiles that govern a connector."""
+    if all(installed.profile.min_charging_rate is None for installed in point.profiles):
+        return None
+    tx, _ = _transaction_limits(point, connector, now.utc, now.utc)
+    governing = _stack(point, Purpose.TX, connector.connector_id)
+    if tx.limit is None:
+        governing = _stack(point, Purpose.TX_DEFAULT, connector.connector_id, 0)
+    rates = [
+        Limit(installed.profile.min_charging_rate, installed.profile.unit, PHASES)
+        for installed in governing
+        if installed.profile.min_charging_rate is not None and installed.profile.is_valid_at(now.utc)
+    ]
+    return max(rates, key=lambda rate: limit_power_w(rate, point.settings.power_register, PHASES), default=None)
+
+
 def _of_transaction_profiles(point: ChargePoint, connector: Connector, now: Instant) -> tuple[Source, Source]:
     if not point.profiles:
         return Source(TX_PROFILE, None), Source(TX_DEFAULT_PROFILE, None)
-    used = None if connector.registers is None else phases_in_use(connector.registers.current_a)
     tx, default = _transaction_limits(point, connector, now.utc, now.utc)
-    prevailing = _of_profile(point, TX_PROFILE, tx, now, used)
+    prevailing = _of_profile(point, TX_PROFILE, tx, now, connector.phases_used)
     if tx.limit is None or default.limit is None:
-        return prevailing, _of_profile(point, TX_DEFAULT_PROFILE, default, now, used)
+        return prevailing, _of_profile(point, TX_DEFAULT_PROFILE, default, now, connector.phases_used)
     until = None if default.until is None else _instant(default.until, now)
     overruled = f"overruled by {TX_PROFILE}"
     profile_id = default.charging_profile_id

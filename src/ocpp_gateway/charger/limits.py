@@ -9,11 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ocpp_gateway.charger import safe_state
-from ocpp_gateway.charger.limit_sources import PROFILES, Source, connector_sources, station_sources
+from ocpp_gateway.charger.limit_sources import (
+    PROFILES,
+    Source,
+    connector_sources,
+    min_charging_rate,
+    station_sources,
+)
+from ocpp_gateway.charger.limit_writes import command_limits
 from ocpp_gateway.charger.state import ChargePoint, Connector
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.instant import Instant
-from ocpp_gateway.smart_charging.power import PowerRegister, share, written_power_w
+from ocpp_gateway.smart_charging.power import PowerRegister, draw_power_w, least_power_w, written_power_w
+from ocpp_gateway.smart_charging.sharing import Claim, Sharing, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +40,29 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the registers shall hold: the station's, each connector's, and what each may have of the station's."""
+    """What the registers shall hold: the station's, each connector's, what each has of the station's, what is written.
+
+    `written_w`, by connector id, is below its part of the `sharing` where the current guard acts.
+    """
 
     station: Ceiling
     connectors: dict[int, Ceiling]
-    granted_w: dict[int, int]
+    sharing: Sharing
+    written_w: dict[int, int]
 
     @property
     def until_s(self) -> float | None:
         """When, on the monotonic clock, some source may say something else."""
         ceilings = (self.station, *self.connectors.values())
         moments = [source.until.monotonic_s for one in ceilings for source in one.sources if source.until is not None]
+        if self.sharing.until_s is not None:
+            moments.append(self.sharing.until_s)
         return min(moments, default=None)
+
+    @property
+    def granted_w(self) -> dict[int, int]:
+        """What each connector has of the station's power, by connector id."""
+        return self.sharing.granted_w
 
 
 def decide(point: ChargePoint, now: Instant) -> Decision:
@@ -57,10 +76,34 @@ def decide(point: ChargePoint, now: Instant) -> Decision:
         connector_id: lowest(connector_sources(point, connector, now), register)
         for connector_id, connector in point.connectors.items()
     }
-    wanted_w = {connector_id: ceiling.written_w for connector_id, ceiling in connectors.items()}
     claimed_w = sum(safe_state.claimed_w(point, connector) for connector in point.connectors.values())
     shared_w = max(station.written_w - claimed_w, 0) // register.step_w * register.step_w
-    return Decision(station, connectors, share(shared_w, wanted_w, register.step_w))
+    claims = [
+        _claim(point, connector, connectors[connector.connector_id], now) for connector in point.connectors.values()
+    ]
+    sharing = share(shared_w, claims, point.sharing, now.monotonic_s, register)
+    written_w = {
+        connector_id: point.connectors[connector_id].guard.written_w(granted_w, register.step_w)
+        for connector_id, granted_w in sharing.granted_w.items()
+    }
+    return Decision(station, connectors, sharing, written_w)
+
+
+def _claim(point: ChargePoint, connector: Connector, ceiling: Ceiling, now: Instant) -> Claim:
+    """What a connector asks of the station's power."""
+    register, registers = point.settings.power_register, connector.registers
+    draw_w: float | None = 0.0
+    if registers is None:  # nobody looked yet: a car that charged goes on
+        draw_w = None if connector.transaction is None else float(ceiling.written_w)
+    elif connector.plugged:
+        draw_w = draw_power_w(registers.current_a, register)
+    return Claim(
+        connector.connector_id,
+        ceiling.written_w,
+        least_power_w(ceiling.written_w, min_charging_rate(point, connector, now), register),
+        connector.plugged or connector.transaction is not None,
+        draw_w,
+    )
 
 
 def lowest(sources: Sequence[Source], register: PowerRegister) -> Ceiling:
@@ -80,38 +123,7 @@ def apply_limits(point: ChargePoint, turn: Turn) -> None:
         point.limits_until_s = None  # there is nothing to command before the link is up, and then everything is
         return
     decision = decide(point, turn.now)
-    point.limits_until_s = decision.until_s
+    point.sharing, point.limits_until_s = decision.sharing, decision.until_s
     for connector_id, connector in point.connectors.items():
-        safe_state.end_when_obeyed(connector, decision.granted_w[connector_id], turn)
-    _command(point, turn, decision.station.written_w, decision.granted_w)
-
-
-def _command(point: ChargePoint, turn: Turn, station_w: int, granted_w: dict[int, int]) -> None:
-    """Connector decreases, the station, increases last."""
-    changed = [
-        c
-        for connector_id, c in point.connectors.items()
-        if c.commanded_w != (power_w := granted_w[connector_id]) and not _rests(c, power_w, turn)
-    ]
-    if not changed and station_w == point.station_commanded_w:
-        return
-    lower = [c for c in changed if c.commanded_w is None or granted_w[c.connector_id] < c.commanded_w]
-    for connector in sorted(lower, key=lambda c: granted_w[c.connector_id]):
-        _write(turn, connector, granted_w[connector.connector_id])
-    rests = station_w == point.station_refused_w and turn.now_s < point.station_refused_until_s
-    if station_w != point.station_commanded_w and not rests:
-        point.station_commanded_w = station_w
-        turn.command(0, station_w)
-    for connector in changed:
-        if connector not in lower:
-            _write(turn, connector, granted_w[connector.connector_id])
-
-
-def _rests(connector: Connector, power_w: int, turn: Turn) -> bool:
-    """Whether the charger refused this very value a moment ago; another one may be tried at once."""
-    return power_w == connector.refused_w and turn.now_s < connector.refused_until_s
-
-
-def _write(turn: Turn, connector: Connector, power_w: int) -> None:
-    connector.commanded_w = power_w
-    turn.command(connector.connector_id, power_w)
+        safe_state.end_when_obeyed(connector, decision.written_w[connector_id], turn)
+    command_limits(point, turn, decision.station.written_w, decision.written_w)

@@ -13,7 +13,7 @@ from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.registers.snapshot import ConnectorSnapshot
 from ocpp_gateway.registers.vocabulary import ChargePointStatus as Status
-from ocpp_gateway.smart_charging.power import LIMIT_ACTS_WITHIN_S
+from ocpp_gateway.smart_charging.power import LIMIT_ACTS_WITHIN_S, phases_in_use
 
 SETTLING_S = 10.0
 """After a reconnect a zero proves nothing for so long."""
@@ -138,6 +138,9 @@ def _take_presence(point: ChargePoint, connector: Connector, turn: Turn, *, sett
     """The car came, stands, or has left: leaving must stand, as it reopens the gate."""
     if connector.plugged:
         connector.absent, connector.visited, connector.plug_awaited_until_s = None, True, 0.0
+        used = None if connector.registers is None else phases_in_use(connector.registers.current_a)
+        if used is not None:
+            connector.phases_used = max(used, connector.phases_used or 0)
         if connector.preparing_since_s is None and connector.transaction is None:
             connector.preparing_since_s = turn.now_s
             standing = connector.tags.standing
@@ -153,7 +156,7 @@ def _take_presence(point: ChargePoint, connector: Connector, turn: Turn, *, sett
     connector.absent = _stands(connector.absent, turn)
     if connector.transaction is None and _confirmed(connector.absent, turn):
         connector.visited = connector.preparing_expired = False
-        connector.preparing_since_s = connector.unwanted_since_s = connector.evidence = None
+        connector.preparing_since_s = connector.unwanted_since_s = connector.evidence = connector.phases_used = None
         connector.tags, connector.unasked = connector.tags.car_left(), None
         transactions.set_closed(connector, turn, closed=False)
 

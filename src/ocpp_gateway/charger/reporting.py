@@ -11,7 +11,7 @@ from typing import Any
 from ocpp_gateway.charger import safe_state
 from ocpp_gateway.charger.limit_sources import gate_is_open
 from ocpp_gateway.charger.reservations import holds
-from ocpp_gateway.charger.state import LIMIT_ACTS_WITHIN_S, AuthorizationMode, ChargePoint, Connector
+from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector
 from ocpp_gateway.charger.status import (
     IN_TRANSACTION,
     PULLED,
@@ -26,6 +26,7 @@ from ocpp_gateway.charger.status import (
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.registers.vocabulary import ChargePointErrorCode, ChargePointStatus
+from ocpp_gateway.smart_charging.power import LIMIT_ACTS_WITHIN_S
 
 UNKNOWN_STATUS_KEPT_S = 30.0
 

@@ -25,11 +25,10 @@ from ocpp_gateway.charger.tags import TagWatch
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.registers.snapshot import ChargerIdentity, ConnectorSnapshot
 from ocpp_gateway.registers.vocabulary import ChargePointStatus
+from ocpp_gateway.smart_charging.guard import NOT_GUARDED, Guard
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.smart_charging.profiles import ChargingProfile
-
-LIMIT_ACTS_WITHIN_S = 30.0
-"""A charger may take that long to act on a limit."""
+from ocpp_gateway.smart_charging.sharing import Sharing
 
 
 class AuthorizationMode(StrEnum):
@@ -174,6 +173,9 @@ class Connector:
     unreported: tuple[ChargePointStatus, Instant] | None = None  # a status that must stand, and since when
     commanded_w: int | None = None
     confirmed_w: int | None = None  # what the register held when it was last written
+    at_most_w: int | None = None  # the most that the register may hold, by writes and readings; None: not known yet
+    phases_used: int | None = None  # the most that this car was seen to use
+    guard: Guard = NOT_GUARDED
     refused_w: int | None = None
     refused_until_s: float = 0.0
     safe_state: SafeState | None = None  # the charger did not take a limit
@@ -234,6 +236,7 @@ class ChargePoint:
     station_current_a: Phases = (None, None, None)
     last_snapshot_at: Instant | None = None
     other_masters: OtherMasters = field(default_factory=OtherMasters)
+    sharing: Sharing = field(default_factory=Sharing)  # of the station's power between the connectors
     station_limit_w: int | None = None  # what the station's limit register held when it was last read
     limits_read_s: Mapping[int, float] = field(default_factory=dict)  # when each limit register was, by connector id
     limits_until_s: float | None = None  # when a profile's period ends

@@ -10,7 +10,7 @@ from math import floor, isinf
 from typing import Any
 
 from ocpp_gateway.charger import reporting
-from ocpp_gateway.charger.limit_border import STATION_SHARE
+from ocpp_gateway.charger.limit_border import CURRENT_GUARD, STATION_SHARE
 from ocpp_gateway.charger.limit_sources import Source
 from ocpp_gateway.charger.limits import Ceiling, Decision, decide
 from ocpp_gateway.charger.state import ChargePoint, Connector
@@ -25,7 +25,7 @@ def why(point: ChargePoint, connector_id: int, now: Instant) -> dict[str, Any]:
     connector = None if connector_id == 0 else point.connectors[connector_id]
     decision, register = decide(point, now), point.settings.power_register
     ceiling, winner = _decided(decision, connector_id)
-    landed_w = ceiling.written_w if winner.name != STATION_SHARE else decision.granted_w[connector_id]
+    landed_w = ceiling.written_w if connector_id == 0 else decision.written_w[connector_id]
     return {
         "connector_id": connector_id,
         "at": now.stamp(),
@@ -57,25 +57,39 @@ def limited_by(decision: Decision, connector_id: int) -> str:
 
 
 def _decided(decision: Decision, connector_id: int) -> tuple[Ceiling, Source]:
-    """What limits a connector or the station, and the source that does; its share only when that is less."""
+    """What limits a connector or the station, and the source that does; its share and guard only when they are less."""
     if connector_id == 0:
         return decision.station, decision.station.winner
-    ceiling = decision.connectors[connector_id]
-    share = _share(decision, connector_id)
-    return ceiling, share if decision.granted_w[connector_id] < ceiling.written_w else ceiling.winner
+    ceiling, granted_w = decision.connectors[connector_id], decision.granted_w[connector_id]
+    if decision.written_w[connector_id] < granted_w:
+        return ceiling, _guard(decision, connector_id)
+    return ceiling, _share(decision, connector_id) if granted_w < ceiling.written_w else ceiling.winner
 
 
 def _share(decision: Decision, connector_id: int) -> Source:
     station_w = decision.station.written_w
     others_w = sum(power_w for other, power_w in decision.granted_w.items() if other != connector_id)
     detail = f"of the station's {station_w} W the other connectors have {others_w} W"
+    part = decision.sharing.parts[connector_id]
+    if part.waiting_since_s is not None:
+        detail += "; waits for its turn"
+    elif part.enough_w is not None:
+        detail += "; what it did not draw was passed on"
     return Source(STATION_SHARE, decision.granted_w[connector_id], detail=detail)
+
+
+def _guard(decision: Decision, connector_id: int) -> Source:
+    written_w = decision.written_w[connector_id]
+    if written_w == decision.granted_w[connector_id]:
+        return Source(CURRENT_GUARD, None)
+    return Source(CURRENT_GUARD, written_w, detail=f"a phase carried more than it may: {written_w} W for now")
 
 
 def _all_sources(decision: Decision, connector_id: int) -> list[Source]:
     if connector_id == 0:
         return list(decision.station.sources)
-    return [*decision.connectors[connector_id].sources, _share(decision, connector_id)]
+    late = (_share(decision, connector_id), _guard(decision, connector_id))
+    return [*decision.connectors[connector_id].sources, *late]
 
 
 def _source(source: Source, winner: Source) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Source: decisions.md, Power; OCPP 1.6 §3.13.3, §7.12; conformance P-40 to P-48
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -79,16 +78,3 @@ def draw_power_w(current_a: tuple[float | None, float | None, float | None], reg
     """
     highest_a = max((current for current in current_a if current is not None), default=None)
     return None if highest_a is None else PHASES * highest_a * register.nominal_voltage_v
-
-
-def share(station_w: int, wanted_w: Mapping[int, int], step_w: int) -> dict[int, int]:
-    """What each connector gets within the station's limit: equal shares, the unneeded passed on."""
-    if sum(wanted_w.values()) <= station_w:
-        return dict(wanted_w)
-    granted: dict[int, int] = {}
-    remaining_w = station_w
-    for position, connector_id in enumerate(sorted(wanted_w, key=lambda connector_id: wanted_w[connector_id])):
-        fair_w = remaining_w // (len(wanted_w) - position) // step_w * step_w
-        granted[connector_id] = min(wanted_w[connector_id], fair_w)
-        remaining_w -= granted[connector_id]
-    return granted

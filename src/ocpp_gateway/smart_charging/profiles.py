@@ -82,6 +82,12 @@ class ChargingProfile:
         """Whether its schedule counts from the start of the transaction, or of its acceptance (P-21)."""
         return self.start_schedule is None or self.kind is Kind.RELATIVE
 
+    def is_valid_at(self, at: datetime | None) -> bool:
+        """Whether validFrom and validTo allow it then (P-20); while nobody knows the time, they may."""
+        if at is None:
+            return True
+        return (self.valid_from is None or self.valid_from <= at) and (self.valid_to is None or at < self.valid_to)
+
 
 _RECURRENCE = {"Daily": DAY_S, "Weekly": WEEK_S}
 

@@ -119,8 +119,10 @@ def _watched(claim: Claim, part: Part | None, now_s: float, register: PowerRegis
     has_w = part.granted_w if part.enough_w is None else min(part.enough_w, part.granted_w)
     if needs_w + noticed_w > has_w:
         reclaims = part.enough_w is not None and needs_w > part.enough_w + noticed_w
-        return replace(part, below_since_s=None, enough_w=None if reclaims else part.enough_w)
-    part = replace(part, below_since_s=now_s if part.below_since_s is None else part.below_since_s)
+        used = part.below_since_s is None and not reclaims
+        return part if used else replace(part, below_since_s=None, enough_w=None if reclaims else part.enough_w)
+    if part.below_since_s is None:
+        part = replace(part, below_since_s=now_s)
     enough_w = max(ceil(needs_w / register.step_w) * register.step_w, claim.minimum_w)
     less = part.enough_w is None or enough_w < part.enough_w
     if less and now_s >= part.unused_from_s() + PASSED_ON_AFTER_S:
@@ -164,6 +166,9 @@ def _settled(part: Part, granted_w: int, now_s: float, *, runs: bool, waits: boo
         running_since_s = now_s if part.running_since_s is None else part.running_since_s
     if waits and part.occupied:
         waiting_since_s = now_s if part.waiting_since_s is None else part.waiting_since_s
+    settled = (part.granted_w, part.running_since_s, part.waiting_since_s)
+    if settled == (granted_w, running_since_s, waiting_since_s):
+        return part
     return replace(
         part,
         granted_w=granted_w,

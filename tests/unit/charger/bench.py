@@ -16,6 +16,7 @@ from ocpp_gateway.charger.events import (
     CallReceived,
     ClockSet,
     Command,
+    CommandConfirmed,
     DeadlineReached,
     Delivered,
     Effect,
@@ -146,6 +147,7 @@ class Bench:
         self.now = Instant(NINE, "boot", 1000.0)
         self.shelf = Shelf()
         self.effects: list[Effect] = []
+        self.obeys = False  # every limit reads back as commanded, at once
         self._ids = count(1)
         self._seq = count(1)
         self._undelivered = 0
@@ -179,6 +181,9 @@ class Bench:
             if isinstance(effect, Persist):
                 self.shelf.keep(effect.record)
         self.effects += effects
+        if self.obeys:
+            for command in [effect for effect in effects if isinstance(effect, Command)]:
+                effects += self.give(CommandConfirmed(command.kind, command.connector_id, command.value))
         return effects
 
     def online(self, *, interval_s: int = 300, booted: bool = True) -> Bench:

@@ -75,6 +75,7 @@ def test_fault_s_05_the_first_and_the_last_value_are_limits(power_w: int) -> Non
 @pytest.mark.conformance("P-28")
 def test_p_28_an_external_limit_is_one_more_member_of_the_minimum() -> None:
     it = bench()
+    it.obeys = True
     it.give(grid(12_050))
     assert (it.commanded_w(0), it.commanded_w(1), it.commanded_w(2)) == (12_000, 6_000, 6_000)
     it.give(LimitSet("operator", 1, 5_000))

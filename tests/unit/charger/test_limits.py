@@ -76,7 +76,7 @@ def test_p_34_without_a_profile_the_operator_s_maximum_holds() -> None:
 
 
 def test_p_34_connectors_share_what_the_station_may_have() -> None:
-    bench = charging(replace(SETTINGS, max_power_w=30_000))
+    bench = charging(replace(SETTINGS, max_power_w=30_000)).charging(2)
     assert (bench.commanded_w(1), bench.commanded_w(2)) == (15_000, 15_000)
 
 
@@ -158,10 +158,10 @@ def test_a_card_refused_before_its_car_came_holds_the_connector_until_its_time_i
 
 
 def test_p_28_the_lowest_limit_counts() -> None:
-    bench = limited(charging(), 1, (0, 8_000))
+    bench = limited(charging().charging(2), 1, (0, 8_000))
     limited(bench, 0, (0, 10_000), purpose="ChargePointMaxProfile", profile_id=2)
     assert bench.commanded_w(0) == 10_000
-    assert bench.commanded_w(1) == 5_000  # half of the station's: the other connector may charge at any time
+    assert bench.commanded_w(1) == 5_000  # half of the station's
     assert bench.commanded_w(2) == 5_000
 
 
@@ -255,7 +255,7 @@ def test_p_36_the_lowest_is_found_across_units() -> None:
     limited(bench, 1, (0, 10), unit="A", profile_id=2)
     limited(bench, 0, (0, 7_000), profile_id=3)
     assert bench.commanded_w(0) == 6_900
-    assert bench.commanded_w(1) == 3_400  # half of the station's
+    assert bench.commanded_w(1) == 6_900  # two cars could not charge with half of it
 
 
 def test_p_36_a_relative_profile_accepted_without_a_clock_holds_when_the_time_is_known() -> None:

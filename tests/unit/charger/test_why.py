@@ -135,7 +135,7 @@ def test_why_tells_who_the_gate_waits_for() -> None:
 
 
 def test_why_tells_a_share() -> None:
-    bench = charging()
+    bench = charging().charging(2)
     bench.give(LimitSet("grid", 0, 20_000, 60.0))
     answer = asked(bench)
     share = source(answer, "station_share")

@@ -1,11 +1,11 @@
-"""From a limit to the number in a register, and the sharing between connectors."""
+"""From a limit to the number in a register."""
 
 from __future__ import annotations
 
 import pytest
 
 from ocpp_gateway.smart_charging.composite_schedule import Limit
-from ocpp_gateway.smart_charging.power import PowerRegister, limit_power_w, phases_in_use, share, written_power_w
+from ocpp_gateway.smart_charging.power import PowerRegister, limit_power_w, phases_in_use, written_power_w
 from ocpp_gateway.smart_charging.profiles import RateUnit
 
 REGISTER = PowerRegister(step_w=100, minimum_w=4_200, nominal_voltage_v=230.0, tolerance_w=60)
@@ -76,22 +76,3 @@ def test_p_45_a_phase_is_in_use_from_1_a(
     current_a: tuple[float | None, float | None, float | None], in_use: int | None
 ) -> None:
     assert phases_in_use(current_a) == in_use
-
-
-@pytest.mark.parametrize(
-    ("station_w", "wanted_w", "granted_w"),
-    [
-        pytest.param(44_000, {1: 22_000, 2: 22_000}, {1: 22_000, 2: 22_000}, id="enough for all"),
-        pytest.param(22_000, {1: 22_000, 2: 22_000}, {1: 11_000, 2: 11_000}, id="equal shares"),
-        pytest.param(22_000, {1: 4_000, 2: 22_000}, {1: 4_000, 2: 18_000}, id="what one leaves over is the other's"),
-        pytest.param(22_000, {1: 22_000, 2: 0}, {1: 22_000, 2: 0}, id="a closed one needs nothing"),
-        pytest.param(11_100, {1: 22_000, 2: 22_000}, {1: 5_500, 2: 5_600}, id="shares are whole steps"),
-        pytest.param(0, {1: 22_000, 2: 22_000}, {1: 0, 2: 0}, id="nothing to share"),
-        pytest.param(22_000, {1: 11_000}, {1: 11_000}, id="a SOLO"),
-        pytest.param(22_000, {}, {}, id="nobody"),
-    ],
-)
-def test_p_50_connectors_share_the_station_s_limit(
-    station_w: int, wanted_w: dict[int, int], granted_w: dict[int, int]
-) -> None:
-    assert share(station_w, wanted_w, 100) == granted_w
