@@ -105,7 +105,7 @@ def confirmed(point: ChargePoint, event: CommandConfirmed, turn: Turn) -> bool:
         return False
     connector.confirmed_w = event.value
     safe_state = connector.safe_state
-    if safe_state is not None and event.value == 0 and connector.commanded_w == 0:
+    if safe_state is not None and event.value == 0:
         connector.safe_state = replace(safe_state, lowered=True, holds_w=0)
     return safe_state is not None
 

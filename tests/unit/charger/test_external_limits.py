@@ -167,8 +167,8 @@ def test_fault_s_15_a_new_value_or_the_removal_ends_the_silence(end: LimitSet | 
 
 def test_fault_s_15_silence_is_told_while_the_charger_is_away() -> None:
     it = bench()
-    it.give(grid(8_000, 1, failsafe_w=6_000))
-    it.cut().wait(MINUTE)
+    it.give(grid(8_000, 1, lifetime_s=20, failsafe_w=6_000))
+    it.cut().wait(20)
     assert "limit_source_silent" in it.alarms()
     it.give(LinkUp(DUO))
     assert it.commanded_w(1) == 6_000

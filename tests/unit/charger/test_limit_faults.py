@@ -99,7 +99,7 @@ def test_fault_s_06_a_gap_is_filled_by_the_next_source_and_never_unlimited() -> 
     bench = charging(replace(SETTINGS, connector_max_power_w=8_000))
     for level, duration_s, limit_w in ((1, 60, 5_000), (0, 120, 6_000)):
         told = profile((0, limit_w), profile_id=level + 1, stackLevel=level)
-        told["chargingSchedule"]["duration"] = duration_s + int((bench.now.monotonic_s - 1000.0))
+        told["chargingSchedule"]["duration"] = duration_s + int(bench.now.monotonic_s - 1000.0)
         assert bench.ask("SetChargingProfile", connectorId=1, csChargingProfiles=told) == {"status": "Accepted"}
     seen = []
     for _ in range(3):

@@ -217,6 +217,17 @@ def test_p_54_what_the_limiter_says_is_tried_again_only_once_0_w_was_confirmed()
     assert len(faults(charger.bench)) == 1
 
 
+def test_p_54_a_pause_that_does_not_hold_is_no_ground_for_another_try() -> None:
+    charger = charging(takes_only_a_pause)
+    limit(charger, 8_000)
+    charger.takes = stuck
+    charger.bench.connector().commanded_w = None  # somebody else wrote another value, which was noticed
+    charger.held_w[1] = 22_000
+    charger.written.clear()
+    charger.run(25)
+    assert {w for connector_id, w in charger.written if connector_id == 1} == {0}
+
+
 def test_p_54_each_try_comes_after_twice_the_time_up_to_ten_minutes() -> None:
     charger = charging(takes_only_a_pause)
     limit(charger, 8_000)
@@ -252,8 +263,11 @@ def test_p_54_a_pause_that_the_limiter_wants_anyway_ends_the_fault_too() -> None
     assert charger.bench.statuses()[-1] != "Faulted"
 
 
-def test_p_54_a_reconnect_begins_with_0_w_and_then_tries_at_once() -> None:
-    charger = charging(stuck)
+@pytest.mark.parametrize("takes", [stuck, takes_only_a_pause])
+def test_p_54_a_reconnect_begins_with_0_w_and_then_tries_at_once(
+    takes: Callable[[int, int, int], int | None],
+) -> None:
+    charger = charging(takes)
     limit(charger, 8_000)
     charger.bench.cut().wait(5)
     charger.takes = lambda _, w, __: w
@@ -301,6 +315,15 @@ def test_what_it_takes_is_tried_again_after_ten_minutes_and_told_once() -> None:
     charger.run(600)
     assert charger.held_w[1] == 22_000
     assert charger.bench.alarms() == ["limit_capped_by_charger"]
+
+
+def test_what_it_takes_is_tried_again_at_once_after_a_reconnect() -> None:
+    charger = Charger(Bench().linked().online(), rated).answer()
+    charger.takes = lambda _, w, __: w
+    charger.bench.cut().wait(5)
+    charger.bench.give(LinkUp(DUO))
+    charger.answer().run(2)
+    assert charger.held_w[1] == 22_000
 
 
 def test_a_lower_limit_is_written_as_it_is() -> None:
