@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ocpp_gateway.cli import (
+    backup,
     central,
     check,
     config,
@@ -47,6 +48,8 @@ app.add_typer(mapping.app, name="mapping")
 app.command("simulate")(simulate.simulate)
 app.command("central")(central.central)
 app.add_typer(transactions.app, name="transactions")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("healthcheck")(healthcheck.healthcheck)
 
 

@@ -14,8 +14,8 @@ from sqlalchemy.pool import NullPool
 
 from ocpp_gateway.errors import StoreDamaged, StoreError, StoreUnavailable
 from ocpp_gateway.log import logger
-from ocpp_gateway.store import salvage, schema, sqlite_file
-from ocpp_gateway.store.migrate import migrate
+from ocpp_gateway.store import backup, salvage, schema, sqlite_file
+from ocpp_gateway.store.migrate import HEAD, migrate, revision_of
 
 _BUSY_TIMEOUT_S = 5.0
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
@@ -32,6 +32,7 @@ def open_database(path: Path) -> Connection:
     connection = _connect(path)
     try:
         _check(connection, path)
+        back_up_before_migrating(connection, path)
         with connection.begin():
             migrate(connection, path)
             instance_id = connection.execute(select(schema.store_meta.c.instance_id)).scalar_one()
@@ -75,6 +76,17 @@ def open_or_salvage(path: Path, now: datetime) -> Connection:
         sqlite_file.mark_of(new).unlink()
         logger(__name__).error("store_salvaged", problem=str(damaged), kept=str(aside), rows=counts)
     return open_database(path)
+
+
+def back_up_before_migrating(connection: Connection, path: Path) -> None:
+    """Keeps a copy of a store of an older version beside it, so that the way back is a file (faults C-07)."""
+    revision = revision_of(connection)
+    if revision is None or revision >= HEAD:
+        return
+    target = path.with_name(f"{path.name}.before-{HEAD}")
+    if not target.exists():  # of an upgrade that failed
+        backup.copy_to(path, target)
+    logger(__name__).info("store_backed_up", schema=revision, copy=str(target))
 
 
 def close_database(connection: Connection) -> None:

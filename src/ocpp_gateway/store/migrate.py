@@ -39,6 +39,14 @@ def migrate(connection: Connection, path: Path) -> None:
         _upgrade(connection)
 
 
+def revision_of(connection: Connection) -> str | None:
+    """The schema's revision; None for a database that is new, or not ours."""
+    with connection.begin():
+        if not {"store_meta", "alembic_version"} <= set(inspect(connection).get_table_names()):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
 def _upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415  (a quarter of the time of a start, and hardly ever needed)
 

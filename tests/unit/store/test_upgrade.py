@@ -132,6 +132,16 @@ async def test_message_ids_of_old_transmissions_stay_in_the_ledger(old_store: Pa
     assert kept == [(3, 1, "a", None), (5, 1, "b", None), (8, 1, "c", None), (8, 2, "c2", None), (8, 3, "again", None)]
 
 
+async def test_fault_c_07_an_upgrade_leaves_a_copy_of_the_store_that_the_old_version_can_open(old_store: Path) -> None:
+    before = rows_of(old_store)
+    for _ in range(2):
+        await (await Store.open(f"sqlite:///{old_store}", now=lambda: NOON)).close()
+
+    (copy,) = old_store.parent.glob("*.before-*")
+    assert copy.name == f"gateway.db.before-{HEAD}"
+    assert (revision_of(copy), rows_of(copy)) == ("0001", before)
+
+
 async def test_an_upgraded_store_takes_what_the_old_one_could_not(old_store: Path) -> None:
     store = await Store.open(f"sqlite:///{old_store}", now=lambda: NOON)
     tag = CachedTag("04A1", "Accepted", 1)
