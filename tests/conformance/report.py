@@ -28,7 +28,7 @@ REQUIREMENTS = Path(__file__).with_name("requirements.yaml")
 PAGE = TESTS.parent / "docs" / "conformance.md"
 
 PEERS = {"central", "simulator"}
-OTHER_AREAS = {"G", "P", "Z"}  # the charger, smart charging, security: of the same list, not of this page
+OTHER_AREAS = {"G", "Z"}  # the charger, security: of the same list, not of this page
 
 HEAD = """\
 # Conformance
@@ -39,7 +39,7 @@ What an OCPP 1.6J charge point owes, and the test that shows it here. Made with 
 An id stands at the beginning of a test's name, or in its `conformance` mark. **open** is what no test shows yet. The
 summaries are ours; the named sections have the text. S is OCPP 1.6 edition 2, E its errata 4.0, J OCPP-J 1.6, JE and
 JE25 its errata, W and A00 to N01 the security whitepaper, TC a case of the compliance testing tool, EV Everest's tests,
-MO MicroOcpp's; POLICY marks what the texts leave to us.
+MO MicroOcpp's, LO libocpp's; POLICY marks what the texts leave to us.
 """
 
 

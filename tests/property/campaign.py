@@ -6,7 +6,7 @@ import argparse
 import secrets
 import time
 
-from property.profile_sets import compare_many
+from property.profile_sets import compare_composite, compare_limits, compare_many, compare_registers
 
 
 def main() -> None:
@@ -17,11 +17,12 @@ def main() -> None:
     seed = secrets.randbelow(10**9) if arguments.seed is None else arguments.seed
     print(f"seed {seed}", flush=True)
     began_s = time.monotonic()
-    figures = compare_many(seed, arguments.sets)
+    compared = compare_many(seed, arguments.sets, compare_limits, compare_composite, compare_registers)
     duration_s = time.monotonic() - began_s
     print(
-        f"{figures.sets} sets of {figures.profiles} charging profiles in {duration_s:.1f} s: "
-        f"{figures.limits} limits and {figures.composite_seconds} seconds of composite schedules agree"
+        f"{arguments.sets} sets of {compared['profiles']} charging profiles in {duration_s:.1f} s: "
+        f"{compared['compare_limits']} limits, {compared['compare_composite']} seconds of composite schedules and "
+        f"{compared['compare_registers']} of power registers agree"
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from typing import Any
 
 from ocpp_gateway.charger.core import ChargerCore
 from ocpp_gateway.charger.events import CallReceived, LinkUp, Reply
+from ocpp_gateway.charger.limits import decide
 from ocpp_gateway.charger.records import ProfileRecord, StoredCharger, TransactionRecord
 from ocpp_gateway.charger.requests import ACTIONS
 from ocpp_gateway.charger.state import ChargePoint, ChargePointSettings, InstalledProfile
@@ -26,13 +28,14 @@ from ocpp_gateway.registers.snapshot import ChargerIdentity
 from ocpp_gateway.smart_charging.composite_schedule import Limit, limit_at
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.smart_charging.profiles import DAY_S, WEEK_S, ChargingProfile, Kind, Period, Purpose, RateUnit
-from property.reference import Stack, Timeline, lowest
+from property.reference import Stack, Timeline, lowest, power_w
 
 START = datetime(2026, 3, 28, tzinfo=UTC)
 LENGTH_S = 3 * DAY_S
 RANDOM_SECONDS = 200
 VOLTAGE_V = 230
 HARDWARE_W = 33_120  # 48 A
+MINIMUM_W, TOLERANCE_W = 4200, 60
 
 Mutation = Callable[[ChargingProfile], ChargingProfile]
 
@@ -197,18 +200,37 @@ def compare_composite(given: ProfileSet, random: Random, mutation: Mutation = la
     return compared
 
 
+def compare_registers(given: ProfileSet, random: Random, mutation: Mutation = lambda profile: profile) -> int:
+    """What the power registers shall hold against the reference: never above the lowest limit, rounded down to 100 W.
+
+    The charger's minimum of 4,200 W may stand for a limit of 4,140 W. Gives how many were compared. Raises Differs.
+    """
+    if given.transaction_s is None:  # what counts from the transaction would begin anew at every moment
+        given = replace(given, transaction_s=given.asked_s)
+    point = _point_with(given, mutation)
+    maximum, default, own = (Timeline(given.stack(purpose), START, LENGTH_S) for purpose in Purpose)
+    edges = maximum.edges | default.edges | own.edges
+    compared = 0
+    for second, _ in _moments(edges, LENGTH_S, 0, random):
+        decision = decide(point, _instant(second))
+        written_w = {0: decision.station.written_w, **decision.granted_w}
+        in_force = {0: maximum.at(second), 1: own.at(second) or default.at(second)}
+        for connector_id, limit in in_force.items():
+            allowed_w = (
+                HARDWARE_W if limit is None else min(HARDWARE_W, power_w(limit, VOLTAGE_V, of_all=connector_id == 0))
+            )
+            lands_w = MINIMUM_W if allowed_w >= MINIMUM_W - TOLERANCE_W else 0
+            if written_w[connector_id] > max(allowed_w // 100 * 100, lands_w):
+                raise Differs(f"connector {connector_id}, second {second}: {written_w}, not {allowed_w} W: {given}")
+        if written_w[1] + written_w[2] > written_w[0]:
+            raise Differs(f"second {second}: {written_w} is more than the station may have: {given}")
+        compared += 1
+    return compared
+
+
 def composite(given: ProfileSet, mutation: Mutation = lambda profile: profile) -> dict[str, Any]:
     """The chargingSchedule that the product answers."""
-    point = _a_point()
-    transaction = replace(TRANSACTION, started_at=_instant(given.transaction_s or 0))
-    point.connectors[1].transaction = None if given.transaction_s is None else transaction
-    accepted_at = _instant(given.accepted_s)
-    point.profiles[:] = [
-        InstalledProfile(
-            ProfileRecord(connector_id, profile.charging_profile_id, {}, None, accepted_at), mutation(profile)
-        )
-        for connector_id, profile in given.installed
-    ]
+    point = _point_with(given, mutation)
     payload = {
         "connectorId": given.connector_id,
         "duration": given.duration_s,
@@ -222,12 +244,28 @@ def composite(given: ProfileSet, mutation: Mutation = lambda profile: profile) -
     return schedule
 
 
+def _point_with(given: ProfileSet, mutation: Mutation) -> ChargePoint:
+    """A station with these profiles installed, and the transaction they are for."""
+    point = _a_point()
+    transaction = replace(TRANSACTION, started_at=_instant(given.transaction_s or 0))
+    point.connectors[1].transaction = None if given.transaction_s is None else transaction
+    accepted_at = _instant(given.accepted_s)
+    point.profiles[:] = [
+        InstalledProfile(
+            ProfileRecord(connector_id, profile.charging_profile_id, {}, None, accepted_at), mutation(profile)
+        )
+        for connector_id, profile in given.installed
+    ]
+    return point
+
+
 @cache
 def _a_point() -> ChargePoint:
-    """A station with two connectors, whose profiles and transaction are put in by hand."""
     settings = ChargePointSettings(
         max_power_w=HARDWARE_W,
-        power_register=PowerRegister(step_w=100, minimum_w=4200, nominal_voltage_v=VOLTAGE_V, tolerance_w=60),
+        power_register=PowerRegister(
+            step_w=100, minimum_w=MINIMUM_W, nominal_voltage_v=VOLTAGE_V, tolerance_w=TOLERANCE_W
+        ),
         connector_max_power_w=HARDWARE_W,
         number_of_connectors=2,
     )
@@ -247,26 +285,21 @@ TRANSACTION = TransactionRecord("local", 1, "CARD", 0, _instant(0), 0, _instant(
 # ---------------------------------------------------------------- many
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What was compared."""
-
-    sets: int
-    profiles: int
-    limits: int
-    composite_seconds: int
+Comparison = Callable[[ProfileSet, Random], int]
 
 
-def compare_many(seed: int, sets: int) -> Figures:
-    """That many random sets, each as `limit_at` and as composite schedules. Raises Differs with what made the set."""
-    profiles = limits = composite_seconds = 0
+def compare_many(seed: int, sets: int, *comparisons: Comparison) -> Counter[str]:
+    """That many random sets, each compared in those ways. Gives how many profiles there were, and by the names of the
+    comparisons how many seconds. Raises Differs with what made the set.
+    """
+    compared: Counter[str] = Counter()
     for number in range(sets):
         given, random = a_set(seed, number)
+        compared["profiles"] += len(given.installed)
         try:
-            limits += compare_limits(given, random)
-            composite_seconds += compare_composite(given, random)
+            for compare in comparisons:
+                compared[compare.__name__] += compare(given, random)
         except Differs as difference:
             difference.add_note(f"seed {seed}, set {number}")
             raise
-        profiles += len(given.installed)
-    return Figures(sets, profiles, limits, composite_seconds)
+    return compared

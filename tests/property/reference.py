@@ -88,6 +88,15 @@ def lowest(limits: Iterable[Limit], unit: RateUnit, nominal_voltage_v: int) -> t
     return min(tenths) / 10, min(phases)
 
 
+def power_w(limit: Limit, nominal_voltage_v: int, *, of_all: bool) -> float:
+    """The power of a limit in W at a charger that divides its power by three, before current flows; `of_all`: of all
+    connectors together, whose amperes are on the phases named.
+    """
+    if limit.unit is RateUnit.WATT:
+        return limit.value
+    return round(limit.value * 10) * nominal_voltage_v * (limit.number_phases if of_all else 3) / 10
+
+
 def _tenths(unit: RateUnit, limit: Limit, nominal_voltage_v: int) -> int:
     """A limit has one decimal at the most (P-16), so in tenths all is whole numbers."""
     value, factor = round(limit.value * 10), nominal_voltage_v * limit.number_phases
