@@ -10,6 +10,8 @@ DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
+FAULTS_ARGS ?=
+SOAK_ARGS ?=
 FUZZ_PROFILES_ARGS ?=
 LOCK_ARGS ?=
 
@@ -20,7 +22,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-annotate --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check judge bench fuzz conformance lock clean
+.PHONY: help demo test check judge bench fuzz faults soak conformance lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -31,6 +33,8 @@ help:
 	@echo 'make bench   what a poll, a message and a limit cost'
 	@echo 'make fuzz    100,000 sets of charging profiles against a slow reckoning; FUZZ_PROFILES_ARGS="--seed 7 --sets 1000"'
 	@echo '             and a million hostile OCPP frames at a running gateway; FUZZ_ARGS="--seed 7 --frames 1000"'
+	@echo 'make soak    a month of faults, profiles and restarts in virtual time, each write judged; SOAK_ARGS="--seed 7 --days 2"'
+	@echo 'make faults  the fault catalogue, injected, as a table; FAULTS_ARGS="--quick" or "--only K --seed 7"; more as root'
 	@echo 'make conformance   what OCPP asks, and which test shows it: docs/conformance.md and its counts'
 	@echo 'make lock    the lock files in requirements/, made again from pyproject.toml'
 	@echo 'make clean   removes $(VENV) and all caches'
@@ -53,6 +57,12 @@ bench: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m property.campaign $(FUZZ_PROFILES_ARGS)
 	@PYTHONPATH=tests $(BIN)/python -m fuzz.campaign $(FUZZ_ARGS)
+
+soak: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -m soak.campaign $(SOAK_ARGS)
+
+faults: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -m faults $(FAULTS_ARGS)
 
 conformance: $(VENV)/.dev
 	@$(BIN)/python tests/conformance/report.py

@@ -124,6 +124,7 @@ class World:
     _gateway: asyncio.Task[None] | None = None
     core: ChargerCore | None = None
     store: Store | None = None
+    runtime: ChargerRuntime | None = None
     uploaded: list[str] = field(default_factory=list)
 
     # ------------------------------------------------------------ the gateway
@@ -154,7 +155,7 @@ class World:
                 started_at=self.clock.now(),
                 new_id=lambda: f"id-{next(self.ids)}",
             )
-            runtime = ChargerRuntime(IDENTITY, core, store, self.clock)
+            runtime = self.runtime = ChargerRuntime(IDENTITY, core, store, self.clock)
             timing = partial(wire_timing, core)
             poller = Poller(
                 self.link,
