@@ -329,8 +329,14 @@ class SimulatedCharger:
             for connector, limit_w in zip(self.connectors, self._limits.connector_w, strict=True)
         ]
         for connector, power_w in zip(self.connectors, share(self._limits.station_w, wanted_w), strict=True):
-            # The charger divides by its phases whatever the car uses (V05; facts/registers.md 3, "One phase vs three").
-            connector.grant(power_w, power_w / self._phases / NOMINAL_VOLTAGE_V)
+            connector.grant(power_w, self._offered_a(connector, power_w))
+
+    def _offered_a(self, connector: Connector, power_w: float) -> float:
+        """The current per phase that a power is: the charger divides by its phases whatever the car uses (V05)."""
+        phases = self._phases
+        if self.options.divides_by_phases_in_use and connector.vehicle is not None:
+            phases = min(phases, connector.vehicle.number_of_phases)
+        return min(power_w / phases, self.options.connector_rating_w / self._phases) / NOMINAL_VOLTAGE_V
 
     # ---------------------------------------------------------------- fallback
 

@@ -19,7 +19,8 @@ class ChargerOptions:
     """How this charger is made. The defaults are what the vendor's documents say, or what is most likely.
 
     Power: `installer_limit_w` is a limit set inside the charger that no register shows; `limit_delay_s` is the time
-    from the write of a limit to its effect.
+    from the write of a limit to its effect; with `divides_by_phases_in_use` a car with fewer phases gets more on each
+    of them, up to the connector's rating, where the document says that the limit is always divided by three.
     Fallback: acts after twice register 5 without any access, or after once with `fallback_after_one_interval`, or
     without any write with `only_writes_feed_fallback`.
     Sessions: with `requires_tag` (the charger's own RFID mode) a car waits in Preparing for a tag, and the same tag
@@ -32,6 +33,7 @@ class ChargerOptions:
     connector_rating_w: int = 22_000
     installer_limit_w: int | None = None
     limit_delay_s: float = 0.0
+    divides_by_phases_in_use: bool = False
     fallback_after_one_interval: bool = False
     only_writes_feed_fallback: bool = False
     requires_tag: bool = False
