@@ -7,7 +7,6 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,13 +16,11 @@ import structlog
 
 from ocpp_gateway import mapping_files, support_bundle
 from ocpp_gateway.charger.core import ChargerCore
-from ocpp_gateway.charger.events import StartTransfer
+from ocpp_gateway.charger.events import LimitSet, StartTransfer
 from ocpp_gateway.charger.requests import ACTIONS
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePointSettings
-from ocpp_gateway.charger.view import view
 from ocpp_gateway.clock import Clock, system_clock
 from ocpp_gateway.errors import StoreError
-from ocpp_gateway.instant import Instant, age_s
 from ocpp_gateway.log import recent_lines
 from ocpp_gateway.modbus.fallback import Fallback
 from ocpp_gateway.modbus.link import ModbusLink
@@ -34,6 +31,7 @@ from ocpp_gateway.ocpp16.session import Session
 from ocpp_gateway.ocpp16.timing import Timing
 from ocpp_gateway.ocpp16.transfer import Uploads
 from ocpp_gateway.ocpp16.upload import schemes, upload
+from ocpp_gateway.place import Place
 from ocpp_gateway.registers.mapping import Mapping
 from ocpp_gateway.registers.vocabulary import Role
 from ocpp_gateway.runtime import ChargerRuntime, Sides
@@ -69,49 +67,6 @@ async def run_gateway(settings: Settings, *, read_only: bool = False) -> int:
     if not running.cancelled():
         running.result()
     return 0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One charger's tasks, as long as they live."""
-
-    runtime: ChargerRuntime
-    poller: Poller
-    session: Session
-    store: Store
-
-    async def view(self, now: Instant) -> dict[str, Any]:
-        """The charger as the API shows it."""
-        outbox = await self._outbox(now)
-        shown = view(self.runtime.core.point, now)
-        polling = self.poller.statistics
-        shown["modbus"] |= {
-            "round_s": polling.round_s,
-            "lost_links": polling.lost_links,
-            "missed_rounds": polling.missed_rounds,
-            "last_error": polling.last_error,
-        }
-        shown["central_system"] |= {
-            "connected": self.session.connected,
-            "last_problem": self.session.last_problem,
-            "outbox": outbox,
-        }
-        return {"identity": self.runtime.identity} | shown
-
-    async def _outbox(self, now: Instant) -> dict[str, Any] | None:
-        """What waits for the central system; None when the store cannot tell."""
-        try:
-            backlog = await self.store.backlog(self.runtime.identity)
-        except StoreError:
-            return None
-        oldest_age_s = None if backlog.oldest_at is None else age_s(backlog.oldest_at, now)
-        return {
-            "messages": backlog.depth,
-            "oldest_at": backlog.oldest_at,
-            "oldest_age_s": None if oldest_age_s is None else round(oldest_age_s, 1),
-            "thinned": backlog.thinned,
-            "dead_letters": backlog.dead,
-        }
 
 
 class Gateway:
@@ -181,6 +136,43 @@ class Gateway:
         """One charger's view."""
         place = self._places.get(identity)
         return None if place is None else await place.view(self._clock.now())
+
+    async def why(self, identity: str, connector_id: int) -> dict[str, Any] | None:
+        """How a limit comes about."""
+        place = self._places.get(identity)
+        return None if place is None else place.why(connector_id, self._clock.now())
+
+    def identities(self) -> list[str]:
+        """The chargers of the file, in its order."""
+        return [charger.identity for charger in self._settings.chargers]
+
+    async def limits(self) -> list[dict[str, Any]]:
+        """The limits from outside OCPP, of all chargers."""
+        now = self._clock.now()
+        return [limit for place in self._places.values() for limit in place.limits(now)]
+
+    async def set_limit(self, identity: str, limit: LimitSet) -> bool:
+        """Take a limit from outside OCPP; False while that charger's tasks do not run."""
+        place = self._places.get(identity)
+        if place is None:
+            return False
+        await place.set_limit(limit)
+        return True
+
+    async def remove_limit(self, identity: str, source: str, connector_id: int) -> bool:
+        """Forget a limit from outside OCPP; whether there was one."""
+        place = self._places.get(identity)
+        return place is not None and await place.remove_limit(source, connector_id)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing is ever written to a charger."""
+        return self._read_only
+
+    async def audit(self, who: str, action: str, detail: str) -> None:
+        """Append to the audit log."""
+        if self._store is not None:
+            await self._store.keep_audit(who, action, detail)
 
     # ------------------------------------------------------------ one charger
 

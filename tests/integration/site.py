@@ -42,10 +42,12 @@ class Site:
         return self.server.central
 
     @contextlib.asynccontextmanager
-    async def gateway(self, **options: Any) -> AsyncIterator[Gateway]:
-        """The gateway, until the block ends."""
+    async def gateway(
+        self, on_web: Callable[[int], None] = lambda port: None, **options: Any
+    ) -> AsyncIterator[Gateway]:
+        """The gateway, until the block ends; `on_web` gets the port of its API."""
         gateway = Gateway(Settings.model_validate(self.config), **options)
-        running = asyncio.create_task(gateway.run(), name="gateway")
+        running = asyncio.create_task(gateway.run(on_web), name="gateway")
         try:
             yield gateway
         finally:

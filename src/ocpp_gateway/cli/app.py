@@ -15,11 +15,13 @@ from ocpp_gateway.cli import (
     config,
     demo,
     healthcheck,
+    limit,
     mapping,
     probe,
     run,
     simulate,
     transactions,
+    why,
 )
 from ocpp_gateway.errors import ConfigurationError, GatewayError
 
@@ -48,6 +50,8 @@ app.add_typer(mapping.app, name="mapping")
 app.command("simulate")(simulate.simulate)
 app.command("central")(central.central)
 app.add_typer(transactions.app, name="transactions")
+app.command("why")(why.why)
+app.add_typer(limit.app, name="limit")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("healthcheck")(healthcheck.healthcheck)

@@ -6,6 +6,7 @@ It prints the page; a test holds it and the file in step.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,13 +18,7 @@ from ocpp_gateway.charger.configuration_keys import KEYS, Access
 from ocpp_gateway.cli.app import EXIT_CODES, app
 from ocpp_gateway.settings import CentralSystemOverride, Settings
 from ocpp_gateway.settings.environment import environment_settings, item_kind, section_in, variable_of
-
-HTTP = {
-    "/healthz": "200 `ok` while the store can write and every charger's tasks run, else 503 and why not",
-    "/readyz": "200 `ok` once the store is open and at least one charger was polled, else 503 and why not",
-    "/api/v1/chargers": "every charger's whole view, as a JSON list",
-    "/api/v1/chargers/{identity}": "one charger's view; 404 when there is none of this identity",
-}
+from ocpp_gateway.web.app import ENDPOINTS
 
 HEAD = """\
 # Reference
@@ -63,8 +58,9 @@ What `chargers[].configuration` may begin with, and GetConfiguration and ChangeC
 HTTP_HEAD = """\
 ## HTTP
 
-On `web.host` and `web.port`, loopback only, reading only. Answers are JSON, the two health pages plain text. Errors
-are `application/problem+json` (RFC 9457). A request by another host name than this machine's own is refused with 400.
+On `web.host` and `web.port`. Answers are JSON, the two health pages plain text; errors are `application/problem+json`
+(RFC 9457). Where a password is set, programs send a bearer token, and commands take it from `OCPP_GATEWAY_TOKEN`.
+A request by another host name than the gateway's own is refused with 421, one from another site's page with 403.
 """
 
 
@@ -81,9 +77,17 @@ def reference() -> str:
         OCPP_KEYS,
         _table(("key", "type", "default", "access", "meaning"), _keys()),
         HTTP_HEAD,
-        _table(("GET", "answer"), [(f"`{path}`", answer) for path, answer in HTTP.items()]),
+        _table(("request", "role", "what"), _requests()),
     ]
     return "\n".join(parts)
+
+
+def _requests() -> Iterator[tuple[str, ...]]:
+    """Every endpoint of the API, and who may ask."""
+    for endpoint in ENDPOINTS:
+        path = re.sub(r":\w+}", "}", endpoint.path)
+        role = "anybody" if endpoint.needs is None else endpoint.needs.name.lower()
+        yield f"`{endpoint.method} {path}`", role, endpoint.summary
 
 
 def _commands(command: Any, name: str) -> Iterator[str]:

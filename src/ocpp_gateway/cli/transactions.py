@@ -32,7 +32,6 @@ ChargePointOption = Annotated[
 ]
 
 PAGE = 500
-TIMEOUT_S = 10.0
 
 
 @app.command("list")
@@ -74,6 +73,8 @@ def resend(
     ] = False,
 ) -> None:
     """Send again what was given up. After a dead StartTransaction the rest of its transaction goes again, too."""
+    from ocpp_gateway.cli.running import ask
+
     settings = _settings(config)
     if message:
         if not (name.isascii() and name.isdigit()):
@@ -83,7 +84,7 @@ def resend(
     else:
         target = _the_one(settings.store.url, name)["local_id"]
         where = f"/api/v1/transactions/{target}/resend"
-    queued = _asked(settings, where)
+    queued: list[dict[str, Any]] | None = ask(settings, "POST", where, {})
     if queued is None:
         queued = _resent(settings.store.url, target)
     for row in queued:
@@ -151,36 +152,6 @@ def _all(url: str, charge_point: str | None) -> Iterator[dict[str, Any]]:
     ):
         yield from page
         before = page[-1]["number"]
-
-
-def _asked(settings: Settings, path: str) -> list[dict[str, Any]] | None:
-    """What the running gateway queued; None when none listens there. Ends the command when it refuses."""
-    import http.client
-
-    web = settings.web
-    if not web.enabled or not web.port:
-        return None
-    connection = http.client.HTTPConnection(web.host, web.port, timeout=TIMEOUT_S)
-    try:
-        connection.request("POST", path, "{}", {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        body = response.read().decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException):
-        return None  # the store's lock tells whether it runs all the same
-    finally:
-        connection.close()
-    if response.status != 200:
-        typer.echo(_refusal(response.status, body), err=True)
-        raise typer.Exit(1)
-    queued: list[dict[str, Any]] = json.loads(body)
-    return queued
-
-
-def _refusal(status: int, body: str) -> str:
-    try:
-        return f"the gateway refused: {json.loads(body)['detail']}"
-    except (ValueError, KeyError, TypeError):
-        return f"the gateway answered with status {status}"
 
 
 def _resent(url: str, target: str | int) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method of one path. `needs` None: anybody. `answers`: schema by status, None where there is no JSON."""
+    """One method of one path. `needs` None: anybody. `answers`: by status a JSON schema, `problem`, or None."""
 
     method: str
     path: str
@@ -59,7 +59,13 @@ class Endpoint:
         """The route that serves it."""
 
         async def serve(request: Request) -> Response:
-            require(request, self.needs)
+            try:
+                require(request, self.needs)
+            except Problem as problem:
+                principal = principal_of(request)
+                if problem.status == 403 and principal is not None:
+                    await gateway.audit(principal.name, "refused", f"{request.method} {request.url.path}")
+                raise
             return await self.handler(request, gateway)
 
         return Route(self.path, serve, methods=[self.method])

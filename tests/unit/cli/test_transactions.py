@@ -173,4 +173,8 @@ def test_what_the_running_gateway_refuses_is_told(
 ) -> None:
     written(config.parent, port)
     monkeypatch.setattr(Gateway, "status", 401)
-    assert run("transactions", "resend", "abc", "-c", config) == (1, "", "the gateway refused: log in\n")
+    assert run("transactions", "resend", "abc", "-c", config) == (
+        1,
+        "",
+        "the gateway asks for a token: put one into OCPP_GATEWAY_TOKEN\n",
+    )

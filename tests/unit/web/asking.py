@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlencode
 
 from starlette.types import ASGIApp
 
+from ocpp_gateway.charger.events import LimitSet
+
 
 class Answer(NamedTuple):
     status: int
@@ -33,6 +35,9 @@ class View:
         self.parts = {"store": "ok", "chargers": "ok"}
         self.conditions = {"store": "ok", "configuration": "ok", "poll": "ok"}
         self.fault: Fault | None = None
+        self.limited: dict[tuple[str, str, int], LimitSet] = {}
+        self.audited: list[tuple[str, str, str]] = []
+        self.runs, self.read_only = True, False
         self.known: dict[str, dict[str, Any]] = {"SITE-1": {"identity": "SITE-1", "connectors": []}}
 
     def healthy(self) -> tuple[bool, dict[str, str]]:
@@ -48,6 +53,28 @@ class View:
 
     async def charger(self, identity: str) -> dict[str, Any] | None:
         return self.known.get(identity)
+
+    def identities(self) -> list[str]:
+        return list(self.known)
+
+    async def why(self, identity: str, connector_id: int) -> dict[str, Any] | None:
+        return {"connector_id": connector_id} if identity in self.known and connector_id <= 2 else None
+
+    async def limits(self) -> list[dict[str, Any]]:
+        return [
+            {"charger": identity, "source": limit.source, "connector_id": limit.connector_id, "power_w": limit.power_w}
+            for (identity, _, _), limit in self.limited.items()
+        ]
+
+    async def set_limit(self, identity: str, limit: LimitSet) -> bool:
+        self.limited[identity, limit.source, limit.connector_id] = limit
+        return self.runs
+
+    async def remove_limit(self, identity: str, source: str, connector_id: int) -> bool:
+        return self.limited.pop((identity, source, connector_id), None) is not None
+
+    async def audit(self, who: str, action: str, detail: str) -> None:
+        self.audited.append((who, action, detail))
 
 
 @dataclass
