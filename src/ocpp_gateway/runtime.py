@@ -222,7 +222,8 @@ class ChargerRuntime:
     def _act(self, effect: Effect, sides: Sides) -> None:
         session = sides.session
         match effect:
-            case Command(kind, connector_id, value):
+            case Command(kind, connector_id, value, source):
+                self._log.info("limit_commanded", connector_id=connector_id, power_w=value, source=source)
                 sides.poller.command(kind, connector_id, value)
             case Call():
                 session.call(effect)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -269,12 +269,14 @@ class Call:
 class Command:
     """Tell the charger. The newest value per (kind, connector) counts; commands of one event act in their order.
 
+    `source` set the limit; it is for the log.
     Raises ValueError for a value that is no whole number from 0 to what a register holds: nothing else is ever written.
     """
 
     kind: CommandKind
     connector_id: int
     value: int
+    source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if not is_limit_w(self.value):

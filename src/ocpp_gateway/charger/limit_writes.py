@@ -6,7 +6,7 @@ may hold the higher value, and whoever shall get that power waits. Source: decis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ocpp_gateway.charger.events import CommandConfirmed
 from ocpp_gateway.charger.state import ChargePoint, Connector
@@ -46,8 +46,13 @@ def forget_held(point: ChargePoint) -> None:
         connector.refused_until_s = 0.0
 
 
-def command_limits(point: ChargePoint, turn: Turn, station_w: int, wanted_w: Mapping[int, int]) -> None:
-    """Command what is not what was commanded last: connector decreases, the station, increases as there is room."""
+def command_limits(
+    point: ChargePoint, turn: Turn, station_w: int, wanted_w: Mapping[int, int], decided_by: Callable[[int], str]
+) -> None:
+    """Command what is not what was commanded last: connector decreases, the station, increases as there is room.
+
+    `decided_by` names the source of a connector's limit, 0 for the station's.
+    """
     changed = sorted(
         (c for c in point.connectors.values() if c.commanded_w != wanted_w[c.connector_id]),
         key=lambda c: wanted_w[c.connector_id],
@@ -57,15 +62,15 @@ def command_limits(point: ChargePoint, turn: Turn, station_w: int, wanted_w: Map
         power_w = wanted_w[connector.connector_id]
         known = connector.at_most_w is not None
         if not _raises(connector, power_w) and (known or _has_room(point, connector, power_w, station_w)):
-            _write(turn, connector, power_w)
+            _write(turn, connector, power_w, decided_by(connector.connector_id))
     rests = station_w == point.station_refused_w and turn.now_s < point.station_refused_until_s
     if station_w != point.station_commanded_w and not rests:
         point.station_commanded_w = station_w
-        turn.command(0, station_w)
+        turn.command(0, station_w, decided_by(0))
     for connector in changed:
         power_w = wanted_w[connector.connector_id]
         if _raises(connector, power_w) and _has_room(point, connector, power_w, station_w):
-            _write(turn, connector, power_w)
+            _write(turn, connector, power_w, decided_by(connector.connector_id))
 
 
 def _raises(connector: Connector, power_w: int) -> bool:
@@ -89,7 +94,7 @@ def _rests(connector: Connector, power_w: int, turn: Turn) -> bool:
     return power_w == connector.refused_w and turn.now_s < connector.refused_until_s
 
 
-def _write(turn: Turn, connector: Connector, power_w: int) -> None:
+def _write(turn: Turn, connector: Connector, power_w: int, source: str) -> None:
     connector.commanded_w = power_w
     connector.at_most_w = power_w if connector.at_most_w is None else max(connector.at_most_w, power_w)
-    turn.command(connector.connector_id, power_w)
+    turn.command(connector.connector_id, power_w, source)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ocpp_gateway.charger import safe_state
+from ocpp_gateway.charger.limit_border import CURRENT_GUARD, STATION_SHARE
 from ocpp_gateway.charger.limit_sources import (
     PROFILES,
     Source,
@@ -63,6 +64,15 @@ class Decision:
     def granted_w(self) -> dict[int, int]:
         """What each connector has of the station's power, by connector id."""
         return self.sharing.granted_w
+
+    def decided_by(self, connector_id: int) -> str:
+        """The name of the source that sets a connector's limit, or the station's (0)."""
+        if connector_id == 0:
+            return self.station.winner.name
+        if self.written_w[connector_id] < self.granted_w[connector_id]:
+            return CURRENT_GUARD
+        ceiling = self.connectors[connector_id]
+        return STATION_SHARE if self.granted_w[connector_id] < ceiling.written_w else ceiling.winner.name
 
 
 def decide(point: ChargePoint, now: Instant) -> Decision:
@@ -126,4 +136,4 @@ def apply_limits(point: ChargePoint, turn: Turn) -> None:
     point.sharing, point.limits_until_s = decision.sharing, decision.until_s
     for connector_id, connector in point.connectors.items():
         safe_state.end_when_obeyed(connector, decision.written_w[connector_id], turn)
-    command_limits(point, turn, decision.station.written_w, decision.written_w)
+    command_limits(point, turn, decision.station.written_w, decision.written_w, decision.decided_by)

@@ -66,9 +66,9 @@ class Turn:
         """Answer a CALL with a CALLERROR."""
         self.effects.append(ReplyError(call_id, code, description))
 
-    def command(self, connector_id: int, power_w: int) -> None:
-        """Write a power limit; connector 0 is the station."""
-        self.effects.append(Command(CommandKind.LIMIT, connector_id, power_w))
+    def command(self, connector_id: int, power_w: int, source: str) -> None:
+        """Write a power limit, which that source set; connector 0 is the station."""
+        self.effects.append(Command(CommandKind.LIMIT, connector_id, power_w, source))
 
     def reply_with_register(self, call_id: str, key: str) -> None:
         """Answer a DataTransfer with a register as last read."""

@@ -10,7 +10,6 @@ from ocpp_gateway.charger.limit_sources import connector_limit, gate_is_open
 from ocpp_gateway.charger.limits import decide
 from ocpp_gateway.charger.records import LimitRecord
 from ocpp_gateway.charger.state import ChargePoint, Connector
-from ocpp_gateway.charger.why import limited_by
 from ocpp_gateway.instant import Instant
 
 
@@ -42,10 +41,10 @@ def view(point: ChargePoint, now: Instant) -> dict[str, Any]:
         "power_w": point.station_power_w,
         "max_power_w": point.settings.max_power_w,
         "power_limit_commanded_w": point.station_commanded_w,
-        "limited_by": limited_by(decision, 0),
+        "limited_by": decision.decided_by(0),
         "external_limits": external_limits_view(point, now),
         "connectors": [
-            _connector(point, connector, now) | {"limited_by": limited_by(decision, connector.connector_id)}
+            _connector(point, connector, now) | {"limited_by": decision.decided_by(connector.connector_id)}
             for connector in point.connectors.values()
         ],
     }

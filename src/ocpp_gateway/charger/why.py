@@ -12,7 +12,7 @@ from typing import Any
 from ocpp_gateway.charger import reporting
 from ocpp_gateway.charger.limit_border import CURRENT_GUARD, STATION_SHARE
 from ocpp_gateway.charger.limit_sources import Source
-from ocpp_gateway.charger.limits import Ceiling, Decision, decide
+from ocpp_gateway.charger.limits import Decision, decide
 from ocpp_gateway.charger.state import ChargePoint, Connector
 from ocpp_gateway.charger.status import ReportedStatus
 from ocpp_gateway.instant import Instant
@@ -24,8 +24,8 @@ def why(point: ChargePoint, connector_id: int, now: Instant) -> dict[str, Any]:
     """How the limit of a connector (0: of the station) comes about. Raises KeyError when there is no such connector."""
     connector = None if connector_id == 0 else point.connectors[connector_id]
     decision, register = decide(point, now), point.settings.power_register
-    ceiling, winner = _decided(decision, connector_id)
-    landed_w = ceiling.written_w if connector_id == 0 else decision.written_w[connector_id]
+    winner = _winner(decision, connector_id)
+    landed_w = decision.station.written_w if connector_id == 0 else decision.written_w[connector_id]
     return {
         "connector_id": connector_id,
         "at": now.stamp(),
@@ -48,22 +48,12 @@ def why(point: ChargePoint, connector_id: int, now: Instant) -> dict[str, Any]:
     }
 
 
-def limited_by(decision: Decision, connector_id: int) -> str:
-    """The name of the source that sets the limit."""
-    return _decided(decision, connector_id)[1].name
-
-
 # ---------------------------------------------------------------- who won
 
 
-def _decided(decision: Decision, connector_id: int) -> tuple[Ceiling, Source]:
-    """What limits a connector or the station, and the source that does; its share and guard only when they are less."""
-    if connector_id == 0:
-        return decision.station, decision.station.winner
-    ceiling, granted_w = decision.connectors[connector_id], decision.granted_w[connector_id]
-    if decision.written_w[connector_id] < granted_w:
-        return ceiling, _guard(decision, connector_id)
-    return ceiling, _share(decision, connector_id) if granted_w < ceiling.written_w else ceiling.winner
+def _winner(decision: Decision, connector_id: int) -> Source:
+    name = decision.decided_by(connector_id)
+    return next(source for source in _all_sources(decision, connector_id) if source.name == name)
 
 
 def _share(decision: Decision, connector_id: int) -> Source:

@@ -241,6 +241,8 @@ def test_fault_s_14_of_sources_that_fight_the_lowest_wins_each_time() -> None:
         it.give(grid(5_000 + 3_000 * (turn % 2), 1))
         it.wait(0.1)
         assert it.commanded_w(1) == min(6_000 + 1_000 * (turn % 2), 5_000 + 3_000 * (turn % 2))
+        named = [e.source for e in it.effects if isinstance(e, Command) and e.connector_id == 1]
+        assert named[-1] == ("operator" if turn % 2 else "grid")
 
 
 def test_a_read_only_gateway_keeps_a_limit_and_writes_nothing() -> None:
