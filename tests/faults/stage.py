@@ -1,0 +1,106 @@
+"""One site on a fast clock, for a test that tells one tale: gateways come and die, the invariants hold at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faults import invariants
+from faults.fast_clock import FastClock
+from faults.gateways import Forks, Process, forking_gateways, start_traced
+from faults.killing import CONNECTOR_W, POLL_S, STATION_W, a_quick_site, write_config
+from faults.story import CONNECTORS, Story
+from integration.site import Site
+from ocpp_gateway.central.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a tale is played on."""
+
+    site: Site
+    story: Story
+    forks: Forks
+    config: Path
+    log: Path
+
+    async def start(self, *, failpoint: str | None = None, clock: FastClock | None = None) -> Process:
+        """A gateway."""
+        self.story.born()
+        return await self.forks.start(self.config, log=self.log, failpoint=failpoint, clock=clock)
+
+    async def start_traced(self, injection: str) -> Process:
+        """A gateway whose system calls fail as strace is told."""
+        self.story.born()
+        return await start_traced(self.config, log=self.log, clock=self.forks.clock, injection=injection)
+
+    async def polling(self) -> None:
+        """Until the present gateway has read the charger."""
+        await self.site.until(lambda: self.story.has_read(1), timeout_s=600)
+
+    async def commissioned(self) -> None:
+        """A first gateway comes, learns the charger, and dies."""
+        gateway = await self.start()
+        await self.site.until(lambda: all(map(self.site.statuses, CONNECTORS)), timeout_s=600)
+        await self.die(gateway)
+
+    async def die(self, gateway: Process) -> None:
+        """Kill it."""
+        await gateway.kill()
+        self.story.kills += 1
+
+    async def stop(self, gateway: Process) -> None:
+        """Ask it to end."""
+        gateway.signal(signal.SIGTERM)
+        async with asyncio.timeout(100):
+            await gateway.gone.wait()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """What was logged under that name."""
+        lines = self.log.read_text("utf-8").splitlines() if self.log.exists() else []
+        entries = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [entry for entry in entries if entry["event"] == name]
+
+    def breaches(self) -> list[str]:
+        """What the invariants say, the log aside: faults that are told stand there rightly."""
+        site, story = self.site, self.story
+        return [
+            *invariants.every_visit_is_one_transaction(story),
+            *invariants.energy_is_right(story),
+            *invariants.messages_keep_their_order(site.central.frames),
+            *invariants.writes_stay_below(site.charger.writes, station_w=STATION_W, connector_w=CONNECTOR_W),
+            *site.central.violations,
+        ]
+
+
+def play(
+    folder: Path, tale: Callable[[Stage], Awaitable[None]], *, speed: float = 10.0, policy: Policy | None = None
+) -> None:
+    """Play a tale; afterwards every invariant must hold."""
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+    clock = FastClock(speed, time.time())
+    with asyncio.Runner(loop_factory=clock.loop) as runner:
+        assert runner.run(_play(folder, tale, clock, policy or Policy())) == []
+
+
+async def _play(folder: Path, tale: Callable[[Stage], Awaitable[None]], clock: FastClock, policy: Policy) -> list[str]:
+    policy.current_time = clock.utc
+    async with forking_gateways(clock) as forks, a_quick_site(folder, policy) as site:
+        stage = Stage(site, Story(site, random.Random(7)), forks, write_config(folder, site), folder / "log")
+        watch = asyncio.create_task(stage.story.watch(2 * POLL_S))
+        try:
+            await tale(stage)
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+        return stage.breaches()
