@@ -38,7 +38,7 @@ from ocpp_gateway.runtime import ChargerRuntime, Sides
 from ocpp_gateway.settings import CentralSystem, Charger, Settings, Web
 from ocpp_gateway.settings.tls import client_context
 from ocpp_gateway.smart_charging.power import PowerRegister
-from ocpp_gateway.store import Store
+from ocpp_gateway.store import LedgerDesk, Store
 from ocpp_gateway.supervisor import Supervisor
 from ocpp_gateway.support_bundle import Evidence, FrameLog
 from ocpp_gateway.web.access import Access, Credentials
@@ -80,6 +80,7 @@ class Gateway:
         self._frames = {charger.identity: FrameLog(self._clock.now) for charger in settings.chargers}
         self._store: Store | None = None
         self._supervisors: list[Supervisor] = []
+        self._outboxes: dict[str, Outbox] = {}
 
     async def run(self, on_web: Callable[[int], None] = lambda port: None) -> None:
         """Run until cancelled. `on_web` gets the web's port once it listens."""
@@ -107,6 +108,18 @@ class Gateway:
             log.info("gateway_stopped")
 
     # ------------------------------------------------------------ for the web
+
+    @property
+    def ledger(self) -> LedgerDesk:
+        """The transactions. Raises StoreError before the store is open."""
+        if self._store is None:
+            raise StoreError("the store is not open yet")
+        return LedgerDesk(self._store, self._resent)
+
+    def _resent(self, charge_point: str) -> None:
+        """Messages were queued past the owner: an operator sends them again."""
+        if charge_point in self._outboxes:
+            self._outboxes[charge_point].wake()
 
     def healthy(self) -> tuple[bool, dict[str, str]]:
         """Whether the store can write and every charger's tasks run. A charger that does not answer is no reason."""
@@ -227,6 +240,7 @@ class Gateway:
             timing=timing,
             now=clock.now,
         )
+        self._outboxes[identity] = outbox
         uploads = Uploads(
             charge_point=identity,
             post=runtime.post,

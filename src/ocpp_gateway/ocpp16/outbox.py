@@ -293,10 +293,14 @@ class Outbox:
 
     async def _patiently(self, ask: Callable[[], Awaitable[Asked]]) -> Asked:
         """What the store answers, once it can: nothing is sent that it does not know of."""
+        told = False
         while True:
             try:
                 return await ask()
-            except StoreUnavailable:  # the owner tells of it
+            except StoreUnavailable as exc:
+                if not told:
+                    self._log.warning("delivery_waits_for_the_store", problem=str(exc))
+                told = True
                 await asyncio.sleep(STORE_RETRY_S)
 
     async def _transmit(self, rpc: Rpc, row: OutboxRow, message_id: str) -> dict[str, Any] | _Refusal | _LinkLost:

@@ -109,6 +109,13 @@ def reopen(path: Path) -> Connection:
     return connection
 
 
+def wait_for_locks(connection: Connection, *, wait: bool) -> None:
+    """Whether a transaction that somebody else's is in the way of waits for it, or fails at once."""
+    cursor = connection.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
+    cursor.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_S * 1000) if wait else 0}")
+    cursor.close()
+
+
 def write_nothing(connection: Connection) -> None:
     """Writes a page that holds what it held. SQLite leaves out an UPDATE that changes nothing, but not this."""
     connection.exec_driver_sql("PRAGMA user_version = 0")

@@ -62,6 +62,7 @@ class Store:
     ) -> None:
         self._path = path
         self._connection = connection
+        self._patient = True
         self._suspect = False  # a sync failed: nobody knows what is on the disk
         self._thread = thread
         self._held = held
@@ -307,6 +308,9 @@ class Store:
     def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
         if self._suspect:
             self._reopen()
+        if self._patient is self.failed:  # whoever held it up once is not waited for again, while cars charge
+            self._patient = not self.failed
+            database.wait_for_locks(self._connection, wait=self._patient)
         try:
             with self._connection.begin():
                 return work(self._connection)
@@ -328,7 +332,7 @@ class Store:
             self._connection = database.reopen(self._path)
         except DBAPIError as exc:
             raise StoreUnavailable(f"the store {self._path} failed: {exc.orig}") from exc
-        self._suspect = False
+        self._suspect, self._patient = False, True
 
 
 def _utc_now() -> datetime:

@@ -7,8 +7,37 @@ from typing import Any, Protocol
 from ocpp_gateway.charger.events import LimitSet
 
 
+class LedgerView(Protocol):
+    """What the gateway tells of its transactions. The dictionaries are ready for JSON; null in them is unknown."""
+
+    async def transactions(self, charge_point: str | None, before: int | None, limit: int) -> list[dict[str, Any]]:
+        """One page, newest first; `before` is the `number` of the last one of the page before."""
+        ...
+
+    async def transaction(self, name: str) -> list[dict[str, Any]]:
+        """All that may be meant by a name, whole: none, one, or several."""
+        ...
+
+    async def dead_letters(self, charge_point: str | None, after: int, limit: int) -> list[dict[str, Any]]:
+        """One page, oldest first; `after` is the `seq` of the last one of the page before."""
+        ...
+
+    async def resend_transaction(self, local_id: str) -> list[dict[str, Any]]:
+        """Queue a transaction's dead letters again; gives what is queued now."""
+        ...
+
+    async def resend_message(self, seq: int) -> list[dict[str, Any]]:
+        """Queue one dead letter again; gives what is queued now. Raises StoreError for what is no dead letter."""
+        ...
+
+
 class GatewayView(Protocol):
     """What the gateway shows. The dictionaries are ready for JSON; null in them is unknown."""
+
+    @property
+    def ledger(self) -> LedgerView:
+        """The transactions."""
+        ...
 
     def healthy(self) -> tuple[bool, dict[str, str]]:
         """Whether it works, and for each part `ok` or why not, without an identity or a secret."""

@@ -31,6 +31,8 @@ class Fault(Exception):
 class View:
     """A gateway with one charger, to be set as the test needs."""
 
+    ledger: Any = None
+
     def __init__(self) -> None:
         self.parts = {"store": "ok", "chargers": "ok"}
         self.conditions = {"store": "ok", "configuration": "ok", "poll": "ok"}
