@@ -1,0 +1,89 @@
+"""A disk that fails in the middle of a session, under a gateway that is a process: the session is told all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from faults import inside_commit
+from faults.disk import CuttableDisk, why_not
+from faults.stage import Stage, at_length, play
+
+traced = pytest.mark.skipif(inside_commit.why_not() is not None, reason=str(inside_commit.why_not()))
+
+
+@traced
+@pytest.mark.parametrize(
+    "injection",
+    [
+        pytest.param("pwrite64:error=EROFS:when=60..75", id="d-03 read-only for a while", marks=at_length),
+        pytest.param("fdatasync:error=EIO:when=14", id="d-04 one sync fails", marks=at_length),
+        pytest.param("fdatasync:error=EIO:when=14..20", id="d-04 syncs fail for a while"),
+        pytest.param("pwrite64:error=ENOSPC:when=60..75", id="d-05 full for a while", marks=at_length),
+    ],
+)
+def test_fault_d_03_d_04_d_05_a_disk_that_fails_for_a_while_costs_nothing(tmp_path: Path, injection: str) -> None:
+    async def tale(stage: Stage) -> None:
+        await stage.commissioned()
+        gateway = await stage.start_traced(injection)
+        await stage.polling()
+        await stage.story.visit(1, 80)
+        assert gateway.alive
+        assert stage.events("charger_tasks_failed") or stage.events("store_writes_again"), "nothing was injected"
+        await stage.stop(gateway)
+
+    play(tmp_path, tale)
+
+
+@traced
+@at_length
+@pytest.mark.timeout(120)
+def test_fault_d_06_a_slow_disk_keeps_the_charger_fed_and_answers_prompt(tmp_path: Path) -> None:
+    async def tale(stage: Stage) -> None:
+        gateway = await stage.start_traced("fdatasync:delay_enter=1500000")
+        site = stage.site
+        await site.until(lambda: site.statuses(1), timeout_s=60)
+        site.charger.plug(1, "SLOW")
+        await site.until(lambda: site.told("StartTransaction"), timeout_s=60)
+        began_s, longest_s = site.charger.now_s, 0.0
+        while site.charger.now_s < began_s + 15:
+            await asyncio.sleep(0.5)
+            longest_s = max(longest_s, site.charger.now_s - site.charger.requests[-1].at_s)
+            asked_s = asyncio.get_running_loop().time()
+            await site.central.call("SITE-1", "GetConfiguration", {"key": ["HeartbeatInterval"]})
+            assert asyncio.get_running_loop().time() - asked_s < 5
+        assert longest_s < 15  # a quarter of the minute after which a charger falls back
+        await gateway.kill()
+
+    play(tmp_path, tale, speed=1.0, with_an_end=False)
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_fault_d_02_a_disk_full_at_the_first_start_is_told_and_the_next_start_makes_up_for_it(tmp_path: Path) -> None:
+    disk = CuttableDisk(tmp_path, size_mb=4)
+
+    async def tale(stage: Stage) -> None:
+        filling = disk.path / "filling"
+        with contextlib.suppress(OSError), filling.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1024))
+        gateway = await stage.forks.start(stage.config, log=tmp_path / "told")
+        async with asyncio.timeout(100):
+            await gateway.gone.wait()
+        told = (tmp_path / "told").read_text("utf-8")
+        assert "gateway.db" in told
+        assert "Traceback" not in told
+        filling.unlink()
+        await stage.commissioned()
+        gateway = await stage.start()
+        await stage.polling()
+        await stage.story.visit(1, 10)
+        await stage.stop(gateway)
+
+    try:
+        play(disk.path, tale)
+    finally:
+        disk.close()
