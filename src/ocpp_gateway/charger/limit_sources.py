@@ -28,7 +28,7 @@ from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.smart_charging.composite_schedule import UNCONSTRAINED, InForce, Limit, earliest, limit_at
 from ocpp_gateway.smart_charging.power import PHASES, limit_power_w
-from ocpp_gateway.smart_charging.profiles import Purpose, RateUnit
+from ocpp_gateway.smart_charging.profiles import Purpose
 
 RATING_STANDS_S = 600.0
 
@@ -150,7 +150,11 @@ def _inoperative(connector: Connector) -> bool:
 
 def station_limit_at(point: ChargePoint, at: datetime | None) -> InForce:
     """What ChargePointMaxProfile sets at a moment."""
-    return _in_force(_stack(point, Purpose.CHARGE_POINT_MAX, 0), at, None) if point.profiles else UNCONSTRAINED
+    return (
+        _in_force(point, _stack(point, Purpose.CHARGE_POINT_MAX, 0), at, None, PHASES)
+        if point.profiles
+        else UNCONSTRAINED
+    )
 
 
 def connector_limit(point: ChargePoint, connector: Connector, now: Instant) -> InForce:
@@ -163,16 +167,17 @@ def connector_limit_at(
 ) -> InForce:
     """The same at a moment; `began` is when a transaction would have begun, if none runs (P-66)."""
     tx, default = _transaction_limits(point, connector, at, began)
-    limit = default.limit if tx.limit is None else tx.limit
-    return InForce(limit, earliest((tx.until, default.until)))
+    prevailing = default if tx.limit is None else tx
+    return InForce(prevailing.limit, earliest((tx.until, default.until)), prevailing.charging_profile_id)
 
 
 def _transaction_limits(
     point: ChargePoint, connector: Connector, at: datetime | None, began: datetime | None
 ) -> tuple[InForce, InForce]:
     started = began if connector.transaction is None else connector.transaction.started_at.utc
-    tx = _in_force(_stack(point, Purpose.TX, connector.connector_id), at, started)
-    default = _in_force(_stack(point, Purpose.TX_DEFAULT, connector.connector_id, 0), at, started)
+    phases = connector.phases_used
+    tx = _in_force(point, _stack(point, Purpose.TX, connector.connector_id), at, started, phases)
+    default = _in_force(point, _stack(point, Purpose.TX_DEFAULT, connector.connector_id, 0), at, started, phases)
     return tx, default
 
 
@@ -229,12 +234,20 @@ def _stack(point: ChargePoint, purpose: Purpose, *connector_ids: int) -> list[In
     ]
 
 
-def _in_force(stack: Sequence[InstalledProfile], at: datetime | None, transaction_start: datetime | None) -> InForce:
+def _in_force(
+    point: ChargePoint,
+    stack: Sequence[InstalledProfile],
+    at: datetime | None,
+    transaction_start: datetime | None,
+    phases: int | None,
+) -> InForce:
     if not stack:
         return UNCONSTRAINED
     started = [(installed.profile, _relative_start(installed, transaction_start)) for installed in stack]
     if at is None or any(start is None and profile.is_relative for profile, start in started):
-        return InForce(_lowest(stack), None)  # P-36: what cannot be evaluated counts with the lowest limit it names
+        return InForce(
+            _lowest(point, stack, phases), None
+        )  # P-36: what cannot be evaluated counts with the lowest limit it names
     return limit_at(started, at)
 
 
@@ -244,12 +257,13 @@ def _relative_start(installed: InstalledProfile, transaction_start: datetime | N
     return installed.record.installed_at.utc if of_station else transaction_start
 
 
-def _lowest(stack: Sequence[InstalledProfile]) -> Limit:
+def _lowest(point: ChargePoint, stack: Sequence[InstalledProfile], phases: int | None) -> Limit:
+    """The limit that means the least at this charger; one on fewer phases may mean more than one in W."""
     return min(
         (
             Limit(period.limit, installed.profile.unit, period.number_phases)
             for installed in stack
             for period in installed.profile.periods
         ),
-        key=lambda limit: limit.value if limit.unit is RateUnit.WATT else limit.value * 230 * limit.number_phases,
+        key=lambda limit: limit_power_w(limit, point.settings.power_register, phases),
     )

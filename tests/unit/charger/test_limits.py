@@ -258,6 +258,15 @@ def test_p_36_the_lowest_is_found_across_units() -> None:
     assert bench.commanded_w(1) == 6_900  # two cars could not charge with half of it
 
 
+def test_p_36_the_lowest_is_what_means_least_at_this_charger() -> None:
+    bench = Bench().forget_the_time().linked().online()
+    one_phase = profile((0, 10), unit="A", profile_id=2, stackLevel=1)  # 6,900 W: it is divided by three
+    one_phase["chargingSchedule"]["chargingSchedulePeriod"][0]["numberPhases"] = 1
+    bench.ask("SetChargingProfile", connectorId=1, csChargingProfiles=one_phase)
+    limited(bench, 1, (0, 5_000))
+    assert bench.commanded_w(1) == 5_000
+
+
 def test_p_36_a_relative_profile_accepted_without_a_clock_holds_when_the_time_is_known() -> None:
     bench = Bench().forget_the_time().linked().online()
     limited(bench, 0, (0, 8_000), (60, 12_000), purpose="ChargePointMaxProfile", kind="Relative", start=None)
