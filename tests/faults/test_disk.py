@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from faults import inside_commit
 from faults.disk import CuttableDisk, why_not
 from faults.stage import Stage, at_length, play
+from ocpp_gateway.charger.records import ConfigurationRecord
+from ocpp_gateway.store import Store
 
 traced = pytest.mark.skipif(inside_commit.why_not() is not None, reason=str(inside_commit.why_not()))
 
@@ -87,3 +90,26 @@ def test_fault_d_02_a_disk_full_at_the_first_start_is_told_and_the_next_start_ma
         play(disk.path, tale)
     finally:
         disk.close()
+
+
+async def test_fault_d_09_a_reader_that_stays_holds_up_no_commit_and_the_wal_is_used_again_after_it(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "gateway.db"
+    store = await Store.open(f"sqlite:///{database}")
+    wal = database.with_name("gateway.db-wal")
+
+    async def commit(number: int) -> None:
+        for value in range(number):
+            await store.commit("SITE-1", [ConfigurationRecord("MeterValueSampleInterval", str(value))])
+
+    await commit(1)
+    with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM configuration").fetchall()
+        await commit(1_500)  # beyond the thousand pages after which SQLite wants to move the WAL into the database
+        grown = wal.stat().st_size
+    await commit(1_500)
+    assert wal.stat().st_size < grown * 1.1
+    assert (await store.load("SITE-1")).configuration["MeterValueSampleInterval"] == "1499"
+    await store.close()
