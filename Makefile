@@ -26,7 +26,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 .DELETE_ON_ERROR:
 
 help:
-	@echo 'make demo    a simulated charger, the gateway and a test central system, on this machine'
+	@echo 'make demo    simulated chargers, the gateway with its dashboard and a test central system, on this machine'
 	@echo 'make test    the whole test suite'
 	@echo 'make check   ruff, mypy --strict, the import-direction test, hadolint'
 	@echo 'make judge   installs the central system of another author for the tests; needs node'

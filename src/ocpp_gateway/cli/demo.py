@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,7 +29,7 @@ INTERRUPTED = 130
 
 
 def demo(
-    chargers: Annotated[int, typer.Option("--chargers", min=1, max=20, help="How many chargers.")] = 1,
+    chargers: Annotated[int, typer.Option("--chargers", min=1, max=20, help="How many chargers.")] = 3,
     speed: Annotated[float, typer.Option("--speed", min=1, max=60, help="How much faster the cars charge.")] = 20.0,
     for_s: Annotated[float | None, typer.Option("--for", min=1, help="End after so many seconds.")] = None,
 ) -> None:
@@ -80,10 +81,10 @@ async def _play(chargers: int, speed: float) -> None:
             _say(f"simulated charger DEMO-{number} answers Modbus TCP on port {simulated.port}")
         gateway = Gateway(_settings(folder, server, {name: port for name, (port, _) in parks.items()}))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(gateway.run(_say_where_the_api_is), name="gateway")
+            tasks.create_task(gateway.run(_say_where_the_dashboard_is), name="gateway")
             for name, (_, charger) in parks.items():
                 tasks.create_task(_cars_come_and_go(name, charger), name=f"{name}: cars")
-            tasks.create_task(_limit_for_a_while(server, next(iter(parks))), name="limit")
+            tasks.create_task(_limits_come_and_go(server, list(parks)), name="limits")
 
 
 def _options(number: int) -> ChargerOptions:
@@ -146,32 +147,35 @@ async def _one_car_after_another(
         arrives_s, stays_s = chance.uniform(5, 20), chance.uniform(25, 70)
 
 
-async def _limit_for_a_while(server: CentralServer, name: str) -> None:
-    """The central system limits the first connector to 10 A, and lifts that again."""
+async def _limits_come_and_go(server: CentralServer, names: list[str]) -> None:
+    """The central system limits a charger's first connector, and lifts that again; then the next charger's."""
     from ocpp_gateway.central.frames import ConnectionClosedError
 
-    profile = {
+    limits_a = itertools.cycle((10.0, 16.0, 8.0, 0.0))
+    for name in itertools.cycle(names):
+        await asyncio.sleep(max(12 / len(names), 4))
+        with contextlib.suppress(ConnectionClosedError, TimeoutError):
+            request = {"connectorId": 1, "csChargingProfiles": _profile(next(limits_a))}
+            await server.central.call(name, "SetChargingProfile", request)
+            await asyncio.sleep(9)
+            await server.central.call(name, "ClearChargingProfile", {"id": 1})
+
+
+def _profile(limit_a: float) -> dict[str, Any]:
+    return {
         "chargingProfileId": 1,
         "stackLevel": 0,
         "chargingProfilePurpose": "TxDefaultProfile",
         "chargingProfileKind": "Relative",
         "chargingSchedule": {
             "chargingRateUnit": "A",
-            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10.0}],
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}],
         },
     }
-    while True:
-        await asyncio.sleep(12)
-        with contextlib.suppress(ConnectionClosedError, TimeoutError):
-            request = {"connectorId": 1, "csChargingProfiles": profile}
-            await server.central.call(name, "SetChargingProfile", request)
-            await asyncio.sleep(6)
-            await server.central.call(name, "ClearChargingProfile", {"id": 1})
-        await asyncio.sleep(30)
 
 
-def _say_where_the_api_is(port: int) -> None:
-    _say(f"the gateway's API is at http://127.0.0.1:{port}/api/v1/chargers; Ctrl-C ends the demo")
+def _say_where_the_dashboard_is(port: int) -> None:
+    _say(f"the dashboard is at http://127.0.0.1:{port}/ and the API below /api/v1; Ctrl-C ends the demo")
 
 
 def _say(line: str) -> None:

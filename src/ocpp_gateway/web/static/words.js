@@ -1,0 +1,55 @@
+// Values as people read them, in the same words as pages/words.py.
+
+const UNKNOWN = "–";
+
+const SOURCES = {
+  installation: "what the installation stands",
+  charger_rating: "what the charger is built for",
+  connector_maximum: "the connector's maximum",
+  charge_point_max_profile: "the central system, for the whole charger",
+  tx_profile: "the central system, for this transaction",
+  tx_default_profile: "the central system, for every transaction",
+  gate: "nobody is authorised yet",
+  availability: "taken out of service",
+  operator: "the local operator",
+  another_master: "another master writes this charger",
+  safe_state: "the charger does not follow, so the gateway goes down",
+  station_share: "its share of the station's limit",
+  current_guard: "a phase carried more than it may",
+};
+
+const TONES = {
+  Available: "calm", Preparing: "busy", Charging: "active", SuspendedEV: "waiting", SuspendedEVSE: "waiting",
+  Finishing: "busy", Reserved: "busy", Unavailable: "off", Faulted: "bad",
+};
+
+const number = (digits, unit, divisor = 1) => (value) => `${(value / divisor).toFixed(digits)} ${unit}`;
+
+function age(time_s) {
+  for (const [unit, length_s] of [["d", 86400], ["h", 3600], ["min", 60]]) {
+    if (time_s >= 2 * length_s) return `${Math.round(time_s / length_s)} ${unit}`;
+  }
+  return `${Math.round(time_s)} s`;
+}
+
+export function localTime(stamp) {
+  const time = new Date(stamp);
+  const today = time.toDateString() === new Date().toDateString();
+  return today ? time.toLocaleTimeString() : time.toLocaleString();
+}
+
+const FORMS = {
+  kw: number(1, "kW", 1000), kwh: number(2, "kWh", 1000), amperes: number(1, "A"), age, time: localTime,
+  source: (name) => SOURCES[name] ?? name, text: String, number: String,
+  error: (code) => (code === "NoError" ? "" : code),
+};
+
+/** The text of a value in a form; a dash for one that nobody knows. */
+export function say(form, value) {
+  return value === null || value === undefined ? UNKNOWN : FORMS[form](value);
+}
+
+/** The colour class of an OCPP status. */
+export function tone(status) {
+  return TONES[status] ?? "off";
+}
