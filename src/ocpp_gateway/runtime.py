@@ -33,6 +33,7 @@ from ocpp_gateway.charger.events import (
     Restart,
     StartTransfer,
 )
+from ocpp_gateway.charger.history import History
 from ocpp_gateway.charger.records import OutboxRecord, Record, StampsResolved
 from ocpp_gateway.clock import Clock
 
@@ -127,9 +128,13 @@ class _Late:
 class ChargerRuntime:
     """Runs one charge point until cancelled; whatever fails in it ends it whole."""
 
-    def __init__(self, identity: str, core: ChargerCore, store: Ledger, clock: Clock) -> None:
+    def __init__(
+        self, identity: str, core: ChargerCore, store: Ledger, clock: Clock, history: History | None = None
+    ) -> None:
+        """`history` goes on from the runtime before this one."""
         self.identity = identity
         self.core = core
+        self.history = history or History()
         self._store = store
         self._clock = clock
         self._late: _Late | None = None  # while nothing can be written
@@ -161,7 +166,9 @@ class ChargerRuntime:
     async def _own(self, sides: Sides) -> None:
         while True:
             event, done = await self._next()
-            effects = self.core.handle(event, self._clock.now())
+            now = self._clock.now()
+            effects = self.core.handle(event, now)
+            self.history.take(event, self.core.point, now)
             records = [effect.record for effect in effects if isinstance(effect, Persist)]
             if records or self._late is not None:
                 failpoints.reach("before_commit", records)

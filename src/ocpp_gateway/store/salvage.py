@@ -21,6 +21,9 @@ _HEADER_BYTES = 100
 _PAGE_COUNT = slice(28, 32)
 _SUFFIXES = ("", "-wal", "-shm")
 
+_WITHOUT_ROWID = {"transmission": "seq", "power_history": "charge_point"}
+"""Tables that lie in the order of their key, by its first column."""
+
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -147,7 +150,7 @@ def _read_all(work: Path) -> Rows:
 def _read(connection: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
     """The rows of a table that can be read, from the front, and then from the back."""
     seen: set[tuple[Any, ...]] = set()
-    order = "seq" if table == "transmission" else "rowid"  # as they lie in the file: nothing is sorted first
+    order = _WITHOUT_ROWID.get(table, "rowid")  # as they lie in the file: nothing is sorted first
     for direction in ("ASC", "DESC"):
         try:
             for row in connection.execute(f"SELECT * FROM {table} NOT INDEXED ORDER BY {order} {direction}"):  # noqa: S608

@@ -257,6 +257,25 @@ transaction_reading = Table(
 )
 """The register values that a transaction rests on; see `records.TransactionReading`."""
 
+power_history = Table(
+    "power_history",
+    metadata,
+    _charge_point(primary_key=True),
+    Column("connector_id", Integer, primary_key=True, autoincrement=False),
+    Column("at_s", BigInteger, primary_key=True, autoincrement=False),  # this and the next in seconds since 1970
+    Column("until_s", BigInteger, nullable=False),
+    Column("power_w", Integer),
+    Column("power_min_w", Integer),
+    Column("power_max_w", Integer),
+    Column("limit_w", Integer),
+    Column("limit_min_w", Integer),
+    Column("current_l1_ma", Integer),
+    Column("current_l2_ma", Integer),
+    Column("current_l3_ma", Integer),
+    sqlite_with_rowid=False,
+)
+"""What connectors drew and were allowed to, minute by minute; see `charger.history.Stretch`."""
+
 # ---------------------------------------------------------------- of the gateway itself
 
 web_password = Table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
@@ -15,14 +15,16 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ocpp_gateway import failpoints
+from ocpp_gateway.charger.history import Stretch
 from ocpp_gateway.charger.records import MAIN, Outcome, Record, StoredCharger, TransactionRecord
 from ocpp_gateway.errors import StoreError, StoreUnavailable
 from ocpp_gateway.instant import format_utc
 from ocpp_gateway.log import logger
-from ocpp_gateway.store import database, outbox, read, sqlite_file, web_access, write
+from ocpp_gateway.store import database, outbox, power_history, read, sqlite_file, web_access, write
 from ocpp_gateway.store.held import HeldCommits, message_ids
 from ocpp_gateway.store.lock import StoreLock
 from ocpp_gateway.store.outbox import Resent
+from ocpp_gateway.store.power_history import Waiting
 from ocpp_gateway.store.read import Backlog, OutboxRow
 from ocpp_gateway.store.retention import RETENTION, delete_expired
 from ocpp_gateway.store.thinning import QUEUE_BOUND, QueueBound
@@ -248,6 +250,19 @@ class Store:
     async def web_access(self) -> WebAccess:
         """The passwords and tokens of the web, as hashes."""
         return await self._run(web_access.load)
+
+    async def keep_history(self, waiting: Mapping[str, Waiting]) -> None:
+        """Keeps stretches of the power history, of all charge points in one transaction."""
+
+        def work(connection: Connection) -> None:
+            for charge_point, (rows, zero_s) in waiting.items():
+                power_history.keep(connection, charge_point, rows, zero_s)
+
+        await self._write(work)
+
+    async def history(self, charge_point: str, since_s: float, until_s: float) -> dict[int, list[Stretch]]:
+        """The power history between two moments since 1970, by connector."""
+        return await self._run(lambda connection: power_history.read(connection, charge_point, since_s, until_s))
 
     async def keep_web_password(self, role: str, password_hash: str) -> None:
         """Keeps the password of a role, in place of the one before."""
