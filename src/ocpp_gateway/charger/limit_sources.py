@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from ocpp_gateway.charger.external_limits import limits_of, standing
 from ocpp_gateway.charger.limit_border import (
@@ -54,10 +55,16 @@ class Source:
     charging_profile_id: int | None = None
 
 
+@cache
+def _says(name: str, power_w: float | None, detail: str | None = None) -> Source:
+    """A source that says one of a few things; most say the same, or nothing, at every snapshot."""
+    return Source(name, power_w, detail=detail)
+
+
 def station_sources(point: ChargePoint, now: Instant) -> list[Source]:
     """Everything that limits the station."""
     return [
-        Source(INSTALLATION, point.settings.max_power_w),
+        _says(INSTALLATION, point.settings.max_power_w),
         _rating(point, 0, now),
         _of_profile(point, CHARGE_POINT_MAX_PROFILE, station_limit_at(point, now.utc), now, PHASES),
         *_external(point, 0, now),
@@ -68,12 +75,12 @@ def station_sources(point: ChargePoint, now: Instant) -> list[Source]:
 def connector_sources(point: ChargePoint, connector: Connector, now: Instant) -> list[Source]:
     """Everything that limits one connector, but for its share of the station's limit."""
     return [
-        Source(INSTALLATION, point.settings.max_power_w),
+        _says(INSTALLATION, point.settings.max_power_w),
         _rating(point, connector.connector_id, now),
-        Source(CONNECTOR_MAXIMUM, point.settings.connector_max_power_w),
+        _says(CONNECTOR_MAXIMUM, point.settings.connector_max_power_w),
         *_of_transaction_profiles(point, connector, now),
         _gate(point, connector),
-        Source(AVAILABILITY, 0 if _inoperative(connector) else None),
+        _says(AVAILABILITY, 0 if _inoperative(connector) else None),
         *_external(point, connector.connector_id, now),
         _another_master(point, connector.connector_id, now),
         _safe_state(connector.safe_state, now),
@@ -84,7 +91,7 @@ def _rating(point: ChargePoint, connector_id: int, now: Instant) -> Source:
     """The most that the register was seen to take; believed for a while, as another master may have been at it."""
     rating = point.ratings.get(connector_id)
     if rating is None or now.monotonic_s >= rating.read_at.monotonic_s + RATING_STANDS_S:
-        return Source(CHARGER_RATING, None)
+        return _says(CHARGER_RATING, None)
     detail = f"the register took no more when it was last tried, {rating.read_at.stamp()}"
     return Source(CHARGER_RATING, rating.power_w, until=rating.read_at.plus(RATING_STANDS_S), detail=detail)
 
@@ -92,7 +99,7 @@ def _rating(point: ChargePoint, connector_id: int, now: Instant) -> Source:
 def _safe_state(state: SafeState | None, now: Instant) -> Source:
     """0 W for a charger that does not obey, but for the moments in which that is tried (S-13)."""
     if state is None or state.is_tried(now.monotonic_s):
-        return Source(SAFE_STATE, None)
+        return _says(SAFE_STATE, None)
     until = now.plus(max(state.try_at_s - now.monotonic_s, 0.0)) if state.lowered else None
     return Source(SAFE_STATE, 0, until=until, detail=f"the charger did not take {state.written_w} W: {state.reason}")
 
@@ -113,7 +120,7 @@ def _another_master(point: ChargePoint, connector_id: int, now: Instant) -> Sour
     """A lower value in the register that is not ours, and is left for a while (`register_watch`)."""
     left = point.other_masters.left.get(connector_id)
     if left is None or now.monotonic_s >= left.until.monotonic_s:
-        return Source(ANOTHER_MASTER, None)
+        return _says(ANOTHER_MASTER, None)
     return Source(ANOTHER_MASTER, left.power_w, until=left.until, detail="another Modbus master wrote it")
 
 
@@ -127,7 +134,7 @@ def gate_is_open(point: ChargePoint, connector: Connector) -> bool:
 
 def _gate(point: ChargePoint, connector: Connector) -> Source:
     why = _gate_closed_because(point, connector)
-    return Source(GATE, None if why is None else 0, detail=why)
+    return _says(GATE, None if why is None else 0, why)
 
 
 def _gate_closed_because(point: ChargePoint, connector: Connector) -> str | None:
@@ -199,7 +206,7 @@ def min_charging_rate(point: ChargePoint, connector: Connector, now: Instant) ->
 
 def _of_transaction_profiles(point: ChargePoint, connector: Connector, now: Instant) -> tuple[Source, Source]:
     if not point.profiles:
-        return Source(TX_PROFILE, None), Source(TX_DEFAULT_PROFILE, None)
+        return _says(TX_PROFILE, None), _says(TX_DEFAULT_PROFILE, None)
     tx, default = _transaction_limits(point, connector, now.utc, now.utc)
     prevailing = _of_profile(point, TX_PROFILE, tx, now, connector.phases_used)
     if tx.limit is None or default.limit is None:

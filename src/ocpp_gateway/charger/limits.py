@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from ocpp_gateway.charger import safe_state
 from ocpp_gateway.charger.limit_border import CURRENT_GUARD, STATION_SHARE
@@ -118,13 +119,17 @@ def _claim(point: ChargePoint, connector: Connector, ceiling: Ceiling, now: Inst
 
 def lowest(sources: Sequence[Source], register: PowerRegister) -> Ceiling:
     """The minimum over sources of which one at least sets a limit, and what to write for it (P-43, P-44)."""
-    power_w = min(map(_power_w, sources))
-    hard_w = min(_power_w(source) for source in sources if source.name not in PROFILES)
+    power_w = hard_w = inf
+    for source in sources:
+        if source.power_w is not None:
+            power_w = min(power_w, source.power_w)
+            if source.name not in PROFILES:
+                hard_w = min(hard_w, source.power_w)
     return Ceiling(sources, power_w, written_power_w(power_w, hard_w, register))
 
 
 def _power_w(source: Source) -> float:
-    return float("inf") if source.power_w is None else source.power_w
+    return inf if source.power_w is None else source.power_w
 
 
 def apply_limits(point: ChargePoint, turn: Turn) -> None:

@@ -39,6 +39,11 @@ class Guard:
         """Whether it holds anything back."""
         return self.factor < 1.0
 
+    def at_ease(self) -> Guard:
+        """The same, with nothing that lasts: the currents are neither above the limit nor well below it."""
+        calm = self.above_since_s is None and self.below_since_s is None
+        return self if calm else replace(self, above_since_s=None, below_since_s=None)
+
     def written_w(self, allowed_w: int, step_w: int) -> int:
         """What is written of a power that the limits allow, whole steps."""
         return int(allowed_w * self.factor) // step_w * step_w if self.acts else allowed_w
@@ -69,9 +74,10 @@ def looked(
     rises = allowed_w > guard.allowed_w
     if guard.written_w(allowed_w, step_w) < guard.written_w(guard.allowed_w, step_w):
         guard = replace(guard, lowered_s=now_s)
-    guard = replace(guard, allowed_w=allowed_w)
+    if allowed_w != guard.allowed_w:
+        guard = replace(guard, allowed_w=allowed_w)
     if highest_a is None or allowed_w == 0:
-        return replace(guard, above_since_s=None, below_since_s=None)
+        return guard.at_ease()
     if rises and guard.acts and highest_a < FLOWS_A:
         return replace(guard, factor=1.0, below_since_s=None)  # it ended in a pause: another chance
     most_a = limit_a(allowed_w, register)
@@ -83,7 +89,7 @@ def looked(
         lower_w = guard.written_w(allowed_w, step_w) * most_a / highest_a // step_w * step_w
         return replace(guard, factor=lower_w / allowed_w, lowered_s=now_s)
     if not guard.acts or not FLOWS_A <= highest_a < most_a - WELL_BELOW_A:
-        return replace(guard, above_since_s=None, below_since_s=None)
+        return guard.at_ease()
     since_s = now_s if guard.below_since_s is None else guard.below_since_s
     if now_s - since_s < LIFTED_EVERY_S:
         return replace(guard, above_since_s=None, below_since_s=since_s)
