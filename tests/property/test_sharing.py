@@ -221,6 +221,17 @@ def test_p_51_a_limit_too_low_to_charge_with_takes_nothing_from_others() -> None
     assert Watched(9_000).look(claim(1, limit_w=3_000), claim(2, limit_w=6_000)) == {1: 3_000, 2: 6_000}
 
 
+def test_p_51_when_the_limit_falls_the_one_that_goes_on_has_its_turn_first() -> None:
+    station = Watched()
+    both = claim(1, draw_w=11_000), claim(2, draw_w=11_000)
+    station.look(*both, seconds=2_000)
+    station.station_w = 6_000
+    first = station.look(*both)
+    assert sorted(first.values()) == [0, 6_000]
+    assert station.look(*both, seconds=890) == first
+    assert station.look(*both, seconds=20) == {1: first[2], 2: first[1]}
+
+
 def test_who_charges_already_when_the_gateway_starts_has_the_first_turn() -> None:
     assert Watched(6_000).look(claim(1), claim(2, draw_w=6_000)) == {1: 0, 2: 6_000}
 

@@ -54,6 +54,7 @@ class Part:
     enough_w: int | None = None  # what it keeps while the rest is passed on
     running_since_s: float | None = None
     waiting_since_s: float | None = None
+    paused_until_s: float = -inf  # it ran before it waits, and is not started again for the turn of another
 
     def unused_from_s(self) -> float:
         """From when on what it does not draw counts as not wanted: a charger and a car need time to take a raise."""
@@ -134,7 +135,10 @@ def _watched(claim: Claim, part: Part | None, now_s: float, register: PowerRegis
 
 
 def _running(station_w: int, able: Sequence[Claim], parts: Mapping[int, Part], now_s: float) -> set[int]:
-    """Who gets at least its minimum: those whose turn lasts, then who waits longest; connectors without a car last."""
+    """Who gets at least its minimum: those whose turn lasts, then who waits longest, then those whose turn is over.
+
+    Connectors without a car come last.
+    """
     running: set[int] = set()
     left_w, overtaking = station_w, True
     for claim in sorted(able, key=lambda claim: (not claim.occupied, _precedence(parts[claim.connector_id], now_s))):
@@ -149,23 +153,23 @@ def _running(station_w: int, able: Sequence[Claim], parts: Mapping[int, Part], n
 
 def _precedence(part: Part, now_s: float) -> tuple[int, float]:
     if part.running_since_s is None:
-        return (1, now_s if part.waiting_since_s is None else part.waiting_since_s)
-    return (0, part.running_since_s) if now_s < _turn_ends_s(part) else (2, -part.running_since_s)
-
-
-def _turn_ends_s(part: Part) -> float:
-    """When somebody who waits may have its turn."""
-    if part.running_since_s is None:
-        return inf
-    return min(part.running_since_s + TURN_S, part.unused_from_s() + TURN_GIVEN_UP_AFTER_S)
+        return (
+            1 if now_s >= part.paused_until_s else 3,
+            now_s if part.waiting_since_s is None else part.waiting_since_s,
+        )
+    if now_s >= part.unused_from_s() + TURN_GIVEN_UP_AFTER_S:
+        return (4, -part.running_since_s)
+    return (0, part.running_since_s) if now_s < part.running_since_s + TURN_S else (2, -part.running_since_s)
 
 
 def _settled(part: Part, granted_w: int, now_s: float, *, runs: bool, waits: bool) -> Part:
     running_since_s = waiting_since_s = None
+    paused_until_s = part.paused_until_s
     if runs and part.occupied:
         running_since_s = now_s if part.running_since_s is None else part.running_since_s
     if waits and part.occupied:
         waiting_since_s = now_s if part.waiting_since_s is None else part.waiting_since_s
+        paused_until_s = paused_until_s if part.running_since_s is None else now_s + TURN_S
     settled = (part.granted_w, part.running_since_s, part.waiting_since_s)
     if settled == (granted_w, running_since_s, waiting_since_s):
         return part
@@ -175,6 +179,7 @@ def _settled(part: Part, granted_w: int, now_s: float, *, runs: bool, waits: boo
         raised_s=now_s if granted_w > part.granted_w else part.raised_s,
         running_since_s=running_since_s,
         waiting_since_s=waiting_since_s,
+        paused_until_s=paused_until_s,
     )
 
 
@@ -182,7 +187,9 @@ def _changes_s(parts: Mapping[int, Part], now_s: float) -> float | None:
     """When time alone moves something on."""
     moments = [part.unused_from_s() + PASSED_ON_AFTER_S for part in parts.values()]
     if any(part.waiting_since_s is not None for part in parts.values()):
-        moments += [_turn_ends_s(part) for part in parts.values()]
+        moments += [part.unused_from_s() + TURN_GIVEN_UP_AFTER_S for part in parts.values()]
+        moments += [part.paused_until_s for part in parts.values()]
+        moments += [part.running_since_s + TURN_S for part in parts.values() if part.running_since_s is not None]
     return min((moment for moment in moments if now_s < moment < inf), default=None)
 
 
