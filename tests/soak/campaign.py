@@ -47,7 +47,7 @@ from soak.oracle import (
 from soak.reference import CHARGE_POINT_MAX, TX, TX_DEFAULT, Installed, with_profile
 
 DAY_S = 86_400.0
-BETWEEN_EVENTS_S = 240.0
+BETWEEN_EVENTS_S = 150.0
 POLL_INTERVALS_S, IDLE_POLL_INTERVAL_S = (10.0, 20.0, 30.0), 60.0
 NO_MORE_TO_DO_AFTER = 8
 """Rounds of the event loop in which nothing happens, before time goes on."""
@@ -548,7 +548,7 @@ class Campaign:
 
     async def _something(self) -> None:
         actions: dict[Callable[[], Awaitable[None]], int] = {
-            self._set_profile: 30,
+            self._set_profile: 60,
             self._clear_profile: 16 if not self.oracle.in_doubt else 200,
             self._visit: 20,
             self._show_tag: 5,
@@ -557,14 +557,14 @@ class Campaign:
             self._remote_stop: 5,
             self._change_availability: 5,
             self._reset: 1,
-            self._go_offline: 2,
+            self._go_offline: 1,
             self._set_limit: 14,
-            self._pull_cable: 2,
+            self._pull_cable: 1,
             self._reboot: 1,
             self._meddle: 5,
             self._refuse: 2,
             self._fault: 1,
-            self._kill_it: 2,
+            self._kill_it: 1,
         }
         await self.random.choices(list(actions), list(actions.values()))[0]()
         self._check()

@@ -61,7 +61,7 @@ def profile(random: Random, now_s: float, purpose: str, transaction_id: int | No
 def clearing(random: Random) -> dict[str, Any]:
     """A ClearChargingProfile.req: by id mostly, by any of the criteria, or of everything."""
     dice = random.random()
-    if dice < 0.1:
+    if dice < 0.04:
         return {}
     if dice < 0.5:
         return {"id": random.choice(PROFILE_IDS)}
