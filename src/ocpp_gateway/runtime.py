@@ -138,8 +138,14 @@ class ChargerRuntime:
         self._store = store
         self._clock = clock
         self._late: _Late | None = None  # while nothing can be written
+        self._busy_from_s: float | None = None  # on the loop's clock; None while the owner waits for an event
         self._inbox: asyncio.Queue[tuple[Event, asyncio.Future[None] | None]] = asyncio.Queue(INBOX_BOUND)
         self._log = structlog.get_logger("ocpp_gateway.charger").bind(charge_point=identity)
+
+    @property
+    def busy_s(self) -> float:
+        """How long the owner has been at the event that it took last; 0 while it waits for one."""
+        return 0.0 if self._busy_from_s is None else asyncio.get_running_loop().time() - self._busy_from_s
 
     async def post(self, event: Event) -> None:
         """Put an event into the inbox; waits while it is full."""
@@ -156,16 +162,22 @@ class ChargerRuntime:
 
     async def run(self, sides: Sides) -> None:
         """Own this charge point until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._own(sides), name=f"{self.identity}: owner")
-            tasks.create_task(sides.poller.run(), name=f"{self.identity}: poller")
-            tasks.create_task(sides.session.run(), name=f"{self.identity}: session")
-            tasks.create_task(sides.outbox.run(), name=f"{self.identity}: outbox")
-            tasks.create_task(sides.transfers.run(), name=f"{self.identity}: uploads")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._own(sides), name=f"{self.identity}: owner")
+                tasks.create_task(sides.poller.run(), name=f"{self.identity}: poller")
+                tasks.create_task(sides.session.run(), name=f"{self.identity}: session")
+                tasks.create_task(sides.outbox.run(), name=f"{self.identity}: outbox")
+                tasks.create_task(sides.transfers.run(), name=f"{self.identity}: uploads")
+        finally:
+            self._busy_from_s = None
 
     async def _own(self, sides: Sides) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            self._busy_from_s = None
             event, done = await self._next()
+            self._busy_from_s = loop.time()
             now = self._clock.now()
             effects = self.core.handle(event, now)
             self.history.take(event, self.core.point, now)

@@ -41,9 +41,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": EVERYWHERE | PURE | SHARED | ADAPTERS,
     "supervisor": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime"},
     "support_bundle": EVERYWHERE | PURE | SHARED,
-    "place": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime"},
-    "gateway": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime", "supervisor", "support_bundle", "place"},
-    "cli": EVERYWHERE | PURE | SHARED | ADAPTERS | PEERS | {"runtime", "supervisor", "support_bundle", "gateway"},
+    "frame_pairs": EVERYWHERE | PURE | SHARED | {"support_bundle"},
+    "about": EVERYWHERE,
+    "place": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime", "support_bundle", "frame_pairs"},
+    "front": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime", "supervisor", "place", "about", "frame_pairs"},
+    "gateway": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime", "supervisor", "support_bundle", "place", "front"},
+    "systemd": {"log"},
+    "process": EVERYWHERE | PURE | SHARED | {"gateway", "systemd"},
+    "cli": EVERYWHERE
+    | PURE
+    | SHARED
+    | ADAPTERS
+    | PEERS
+    | {"runtime", "supervisor", "support_bundle", "gateway", "process"},
     "__init__": set(),
     "__main__": {"cli"},
 }
