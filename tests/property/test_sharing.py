@@ -232,6 +232,22 @@ def test_p_51_when_the_limit_falls_the_one_that_goes_on_has_its_turn_first() -> 
     assert station.look(*both, seconds=20) == {1: first[2], 2: first[1]}
 
 
+def test_p_51_a_car_that_needs_much_is_not_overtaken_for_ever_by_those_that_need_little() -> None:
+    station, ran = Watched(6_000), 0
+    minimum_w = {1: 6_000, 2: 3_000, 3: 3_000, 4: 3_000}
+    comes_s = {1: 600, 2: 0, 3: 450, 4: 500}
+    for now in range(0, 7_200, 10):
+        station.now_s += 9.0
+        claims = [
+            Claim(
+                connector_id, 6_000, least_w, now >= comes_s[connector_id], None if now >= comes_s[connector_id] else 0
+            )
+            for connector_id, least_w in minimum_w.items()
+        ]
+        ran += station.look(*claims)[1] > 0
+    assert ran * 10 >= 2 * TURN_S
+
+
 def test_who_charges_already_when_the_gateway_starts_has_the_first_turn() -> None:
     assert Watched(6_000).look(claim(1), claim(2, draw_w=6_000)) == {1: 0, 2: 6_000}
 

@@ -84,6 +84,17 @@ def test_p_50_an_older_value_that_reads_back_makes_no_room() -> None:
     assert confirm(bench, 1, 17_800) == []
 
 
+def test_p_50_a_raise_under_way_counts_although_an_older_value_reads_back() -> None:
+    bench = two_cars()
+    bench.leave(2)
+    bench.poll(15)
+    bench.obeys = False
+    bench.see(2, status=Status.PREPARING)
+    confirm(bench, 1, 11_000)
+    confirm(bench, 2, 4_200)  # as it was repeated after a write to the station
+    assert bench.connector(2).at_most_w == 11_000
+
+
 def test_p_50_what_the_registers_hold_after_a_connect_bounds_what_is_raised() -> None:
     bench = two_cars()
     bench.cut().wait(5)
