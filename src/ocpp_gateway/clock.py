@@ -39,6 +39,13 @@ class Clock:
         self._wall = wall
         self._synchronised = synchronised
         self._utc_at_zero: datetime | None = None
+        self.central_system_offset_s: float | None = None
+        """How far the central system's clock was ahead of ours when it last told its time; None while neither knows."""
+
+    @property
+    def synchronised(self) -> bool:
+        """Whether the system clock is kept right by something else than us."""
+        return self._synchronised()
 
     def now(self) -> Instant:
         """This moment; without a UTC time while none is known."""
@@ -50,6 +57,8 @@ class Clock:
 
     def learn(self, central_system_utc: datetime) -> ClockSet | None:
         """Take the central system's time where ours is not synchronised; the event to tell when that changed it."""
+        ours = self.now().utc
+        self.central_system_offset_s = None if ours is None else (central_system_utc - ours).total_seconds()
         if self._synchronised() or not BUILT <= central_system_utc <= BUILT + BELIEVABLE:
             return None
         utc_at_zero = central_system_utc - timedelta(seconds=self._monotonic())

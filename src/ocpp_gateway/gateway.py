@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
 
-from ocpp_gateway import mapping_files, support_bundle
+from ocpp_gateway import mapping_files
 from ocpp_gateway.charger.core import ChargerCore
-from ocpp_gateway.charger.events import LimitSet, StartTransfer
+from ocpp_gateway.charger.history import History
 from ocpp_gateway.charger.requests import ACTIONS
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePointSettings
 from ocpp_gateway.clock import Clock, system_clock
 from ocpp_gateway.errors import StoreError
-from ocpp_gateway.log import recent_lines
+from ocpp_gateway.front import Front
 from ocpp_gateway.modbus.fallback import Fallback
 from ocpp_gateway.modbus.link import ModbusLink
 from ocpp_gateway.modbus.poller import Poller
@@ -38,52 +36,38 @@ from ocpp_gateway.runtime import ChargerRuntime, Sides
 from ocpp_gateway.settings import CentralSystem, Charger, Settings, Web
 from ocpp_gateway.settings.tls import client_context
 from ocpp_gateway.smart_charging.power import PowerRegister
-from ocpp_gateway.store import LedgerDesk, Store
+from ocpp_gateway.store import Store
 from ocpp_gateway.supervisor import Supervisor
-from ocpp_gateway.support_bundle import Evidence, FrameLog
+from ocpp_gateway.support_bundle import FrameLog
 from ocpp_gateway.web.access import Access, Credentials
 from ocpp_gateway.web.app import create_app
 from ocpp_gateway.web.guard import is_loopback
 from ocpp_gateway.web.server import serve
 
+HISTORY_S = 60.0
+"""How often the power history goes to the store: one commit for all chargers."""
+
 STORE_CHECK_S = 10.0
 """How often a store that failed is tried, so that its recovery is known without anything to write."""
 
 
-async def run_gateway(settings: Settings, *, read_only: bool = False) -> int:
-    """Run until SIGTERM or SIGINT; gives the exit code. Raises GatewayError when it cannot start."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    gateway = Gateway(settings, read_only=read_only)
-    running = asyncio.create_task(gateway.run(), name="gateway")
-    stopping = asyncio.create_task(stop.wait(), name="signals")
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not running.done():
-        running.cancel()
-    await asyncio.wait({running})
-    if not running.cancelled():
-        running.result()
-    return 0
-
-
-class Gateway:
-    """One process: its chargers, its store, its web. Shows itself to the web as its `GatewayView`."""
+class Gateway(Front):
+    """One process: its chargers, its store, its web. What it shows to the web is its `Front`."""
 
     def __init__(self, settings: Settings, *, read_only: bool = False, clock: Clock | None = None) -> None:
-        self._settings = settings
-        self._read_only = read_only
-        self._clock = clock or system_clock()
-        self._places: dict[str, Place] = {}
+        super().__init__(settings, clock or system_clock(), read_only=read_only)
         self._frames = {charger.identity: FrameLog(self._clock.now) for charger in settings.chargers}
-        self._store: Store | None = None
-        self._supervisors: list[Supervisor] = []
-        self._outboxes: dict[str, Outbox] = {}
+        self._histories = {charger.identity: History() for charger in settings.chargers}
 
-    async def run(self, on_web: Callable[[int], None] = lambda port: None) -> None:
-        """Run until cancelled. `on_web` gets the web's port once it listens."""
+    async def run(
+        self, on_web: Callable[[int], None] = lambda port: None, on_started: Callable[[], None] = lambda: None
+    ) -> None:
+        """Run until cancelled. `on_web` gets the web's port once it listens; then all is `on_started`."""
+
+        def listening(port: int) -> None:
+            on_web(port)
+            on_started()
+
         store = await Store.open(self._settings.store.url)
         self._store = store
         log = structlog.get_logger("ocpp_gateway")
@@ -98,94 +82,39 @@ class Gateway:
                     self._supervisors.append(supervisor)
                     tasks.create_task(supervisor.run(), name=f"{charger.identity}: supervisor")
                 tasks.create_task(_watch(store), name="store watch")
+                tasks.create_task(self._keep_histories(store), name="power history")
                 web = self._settings.web
                 if web.enabled:
                     app = create_app(self, await _access(store, web), host=web.host, allowed_hosts=web.allowed_hosts)
-                    tasks.create_task(serve(app, web.host, web.port, on_web), name="web")
+                    tasks.create_task(serve(app, web.host, web.port, listening), name="web")
+                else:
+                    on_started()
                 log.info("gateway_started", chargers=len(self._settings.chargers), read_only=self._read_only)
         finally:
+            for history in self._histories.values():
+                history.end()
+            await self._store_histories(store)
             await store.close()
             log.info("gateway_stopped")
 
-    # ------------------------------------------------------------ for the web
+    async def _keep_histories(self, store: Store) -> None:
+        while True:
+            await asyncio.sleep(HISTORY_S)
+            await self._store_histories(store)
 
-    @property
-    def ledger(self) -> LedgerDesk:
-        """The transactions. Raises StoreError before the store is open."""
-        if self._store is None:
-            raise StoreError("the store is not open yet")
-        return LedgerDesk(self._store, self._resent)
-
-    def _resent(self, charge_point: str) -> None:
-        """Messages were queued past the owner: an operator sends them again."""
-        if charge_point in self._outboxes:
-            self._outboxes[charge_point].wake()
-
-    def healthy(self) -> tuple[bool, dict[str, str]]:
-        """Whether the store can write and every charger's tasks run. A charger that does not answer is no reason."""
-        failing = sum(supervisor.failing for supervisor in self._supervisors)
-        store = "not open" if self._store is None else "cannot write; see the log" if self._store.failed else "ok"
-        chargers = f"the tasks of {failing} of {len(self._supervisors)} fail and are tried again; see the log"
-        conditions = {"store": store, "chargers": chargers if failing else "ok"}
-        return all(state == "ok" for state in conditions.values()), conditions
-
-    def ready(self) -> tuple[bool, dict[str, str]]:
-        """Whether the store is open and at least one charger was polled: it can do work. Which one is in its view."""
-        polled = [place for place in self._places.values() if place.runtime.core.point.last_snapshot_at is not None]
-        conditions = {
-            "store": "ok" if self._store is not None else "not open",
-            "configuration": "ok",
-            "polls": "ok" if polled else "no charger has been polled yet",
+    async def _store_histories(self, store: Store) -> None:
+        """Store what waits of every charger's power history; what a failing store does not take waits on."""
+        waiting = {
+            identity: (rows, history.zero_s or 0.0)
+            for identity, history in self._histories.items()
+            if (rows := history.waiting())
         }
-        return all(state == "ok" for state in conditions.values()), conditions
-
-    async def chargers(self) -> list[dict[str, Any]]:
-        """Every charger's view, in the order of the file."""
-        now = self._clock.now()
-        identities = (charger.identity for charger in self._settings.chargers)
-        return [await self._places[identity].view(now) for identity in identities if identity in self._places]
-
-    async def charger(self, identity: str) -> dict[str, Any] | None:
-        """One charger's view."""
-        place = self._places.get(identity)
-        return None if place is None else await place.view(self._clock.now())
-
-    async def why(self, identity: str, connector_id: int) -> dict[str, Any] | None:
-        """How a limit comes about."""
-        place = self._places.get(identity)
-        return None if place is None else place.why(connector_id, self._clock.now())
-
-    def identities(self) -> list[str]:
-        """The chargers of the file, in its order."""
-        return [charger.identity for charger in self._settings.chargers]
-
-    async def limits(self) -> list[dict[str, Any]]:
-        """The limits from outside OCPP, of all chargers."""
-        now = self._clock.now()
-        return [limit for place in self._places.values() for limit in place.limits(now)]
-
-    async def set_limit(self, identity: str, limit: LimitSet) -> bool:
-        """Take a limit from outside OCPP; False while that charger's tasks do not run."""
-        place = self._places.get(identity)
-        if place is None:
-            return False
-        await place.set_limit(limit)
-        return True
-
-    async def remove_limit(self, identity: str, source: str, connector_id: int) -> bool:
-        """Forget a limit from outside OCPP; whether there was one."""
-        place = self._places.get(identity)
-        return place is not None and await place.remove_limit(source, connector_id)
-
-    @property
-    def read_only(self) -> bool:
-        """Whether nothing is ever written to a charger."""
-        return self._read_only
-
-    async def audit(self, who: str, action: str, detail: str) -> None:
-        """Append to the audit log."""
-        if self._store is not None:
-            await self._store.keep_audit(who, action, detail)
+        if not waiting:
+            return
+        with contextlib.suppress(StoreError):  # the watch tells, and a gap in a chart is all that comes of it
+            await store.keep_history(waiting)
+            for identity, (rows, _) in waiting.items():
+                self._histories[identity].stored(rows)
 
     # ------------------------------------------------------------ one charger
 
@@ -199,7 +128,7 @@ class Gateway:
             started_at=clock.now(),
             new_id=lambda: str(uuid4()),
         )
-        runtime = ChargerRuntime(identity, core, store, clock)
+        runtime = ChargerRuntime(identity, core, store, clock, self._histories[identity])
         timing = partial(wire_timing, core)
         modbus, transport = charger.modbus, mapping.transport
         poller = Poller(
@@ -240,30 +169,15 @@ class Gateway:
             timing=timing,
             now=clock.now,
         )
-        self._outboxes[identity] = outbox
+        place = Place(self._settings, charger, runtime, poller, session, store, self._frames[identity], clock)
+        self._places[identity], self._outboxes[identity] = place, outbox
         uploads = Uploads(
             charge_point=identity,
             post=runtime.post,
-            make_bundle=partial(self._support_bundle, charger),
+            make_bundle=lambda transfer: place.support_bundle(start=transfer.start_time, stop=transfer.stop_time),
             send=partial(upload, ca_file=central.ca_file, central_host=urlsplit(central.url).hostname),
         )
-        self._places[identity] = Place(runtime, poller, session, store)
         await runtime.run(Sides(poller, session, outbox, uploads))
-
-    async def _support_bundle(self, charger: Charger, transfer: StartTransfer) -> bytes:
-        """What GetDiagnostics uploads: seen here and now, and packed beside the loop."""
-        now, place = self._clock.now(), self._places[charger.identity]
-        evidence = Evidence(
-            charge_point=charger.identity,
-            settings=support_bundle.shown_settings(self._settings, charger),
-            view=await place.view(now),
-            configuration_keys=place.runtime.core.point.configuration.report([])["configurationKey"],
-            frames=self._frames[charger.identity].frames(),
-            log_lines=recent_lines.of(charger.identity),
-        )
-        return await asyncio.to_thread(
-            support_bundle.build, evidence, now, start=transfer.start_time, stop=transfer.stop_time
-        )
 
 
 async def _access(store: Store, web: Web) -> Access:

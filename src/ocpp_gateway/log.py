@@ -34,6 +34,9 @@ AREAS = {
 """Names an operator may use in `log.levels` for parts of the gateway."""
 
 
+_PARTS = {"gateway": "ocpp_gateway"} | AREAS
+
+
 def configure(
     level: str = "INFO",
     format: Format = "auto",  # noqa: A002 - the name of the setting
@@ -79,6 +82,26 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def levels() -> dict[str, str]:
+    """The level that each part is at now: `gateway` for all of it, and the names of `AREAS`."""
+    at = {name: logging.getLogger(of).getEffectiveLevel() for name, of in _PARTS.items()}
+    return {name: logging.getLevelName(level) for name, level in at.items()}
+
+
+def is_at_least(level: str, least: str) -> bool:
+    """Whether an event of that level, in any case, shows where `least` is the least that shows."""
+    known = logging.getLevelNamesMapping()
+    return known.get(level.upper(), 0) >= known.get(least.upper(), 0)
+
+
+def set_level(part: str, level: str) -> None:
+    """Set the level of a part as `levels` names it, until the process ends. KeyError, ValueError for what is none.
+
+    A part that was set apart goes its own way; `gateway` is the rest.
+    """
+    logging.getLogger(_PARTS[part]).setLevel(level)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -138,6 +161,10 @@ class RecentLines:
         if len(line) > MAX_RECENT_LINE:
             line = json.dumps({"event": f"a line of {len(line)} characters"})
         self._lines.append((time.monotonic(), line))
+
+    def all(self) -> list[tuple[float, str]]:
+        """All of them, oldest first, each with its monotonic time in s."""
+        return list(self._lines.copy())
 
     def of(self, charge_point: str) -> list[tuple[float, str]]:
         """Those of that charge point and those of none, each with its monotonic time in s."""

@@ -40,6 +40,8 @@ class FrameLog:
         self._now = now
         self._frames: deque[Frame] = deque()
         self._characters = 0
+        self.dropped = 0
+        """How many frames came before the oldest that is kept."""
 
     def on_frame(self, direction: str, text: str) -> None:
         """Keeps a frame as it is on the wire; of a very long one its size."""
@@ -50,6 +52,7 @@ class FrameLog:
         while len(self._frames) > MAX_FRAMES or self._characters > MAX_CHARACTERS:
             *_, dropped = self._frames.popleft()
             self._characters -= len(dropped)
+            self.dropped += 1
 
     def frames(self) -> list[Frame]:
         """Those that are kept, oldest first, with whatever secrets they hold."""

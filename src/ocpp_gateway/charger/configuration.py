@@ -68,6 +68,31 @@ class Configuration:
         self._learned.pop(lowered, None)
         return ConfigurationStatus.ACCEPTED, key
 
+    def entries(self) -> list[dict[str, Any]]:
+        """Every key with its value, where that comes from, and what it means, ready for JSON."""
+        return [
+            {
+                "key": key.name,
+                "value": self._values[lowered],
+                "default": key.default,
+                "read_only": key.access is Access.READ_ONLY,
+                "type": key.type,
+                "meaning": key.meaning,
+                "source": self._source(lowered, key),
+            }
+            for lowered, key in self._keys.items()
+        ]
+
+    def _source(self, lowered: str, key: ConfigurationKey) -> str:
+        """Who gave the value that holds; one that was given but is none does not count."""
+        if lowered in self._learned:
+            return "boot"
+        if key.access is Access.READ_WRITE:
+            for source, given in (("central_system", self._changed), ("file", self._from_file)):
+                if lowered in given and key.normalise(given[lowered]) is not None:
+                    return source
+        return "default"
+
     def report(self, names: Sequence[str]) -> dict[str, Any]:
         """The answer to GetConfiguration: the keys asked for, or all; unknown ones apart (C-01, C-02)."""
         wanted = dict.fromkeys(name.lower() for name in names) if names else self._keys

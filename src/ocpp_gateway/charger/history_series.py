@@ -34,9 +34,10 @@ class Span:
     resolution: Resolution
 
 
-def resolution_for(seconds: float) -> Resolution:
-    """What suits a chart of so many seconds: at most some thousand points."""
-    return next((name for name, longest_s in _LONGEST_S.items() if seconds <= longest_s), "quarter_hour")
+def resolution_for(seconds: float, asked: Resolution | None = None) -> Resolution:
+    """What suits a chart of so many seconds, or what is asked for; of more than two days never more than quarters."""
+    suits: Resolution = next((name for name, longest_s in _LONGEST_S.items() if seconds <= longest_s), "quarter_hour")
+    return suits if asked is None or suits == "quarter_hour" else asked
 
 
 def series(history: History, connector_id: int, stored: Iterable[Stretch], span: Span) -> dict[str, Any]:
@@ -61,6 +62,8 @@ def series(history: History, connector_id: int, stored: Iterable[Stretch], span:
 def _changes(history: History, connector_id: int, span: Span) -> Iterator[Stretch]:
     """What the memory holds, each value until the next, the last until the registers were read last."""
     changes = history.changes(connector_id, span.since_s, span.until_s)
+    if not changes:
+        return
     watched_s = history.watched_until_s(connector_id)
     ends_s = [at_s for at_s, _ in changes[1:]] + [min(watched_s, span.until_s)]
     for (at_s, values), until_s in zip(changes, ends_s, strict=False):
@@ -72,26 +75,30 @@ def _changes(history: History, connector_id: int, span: Span) -> Iterator[Stretc
 def _clipped(stretches: Iterable[Stretch], since_s: float, until_s: float) -> Iterator[Stretch]:
     """What of them lies between two moments."""
     for one in stretches:
-        part = replace(one, at_s=max(one.at_s, since_s), until_s=min(one.until_s, until_s))
-        if part.at_s < part.until_s:
-            yield part
+        if since_s <= one.at_s and one.until_s <= until_s:
+            yield one
+        elif one.at_s < until_s and since_s < one.until_s:
+            yield replace(one, at_s=max(one.at_s, since_s), until_s=min(one.until_s, until_s))
 
 
 def _quarters(stretches: Iterable[Stretch]) -> Iterator[Iterable[Stretch]]:
     """Cut at each quarter of an hour, those of one quarter together."""
     cut = (
-        replace(one, at_s=max(one.at_s, quarter * QUARTER_S), until_s=min(one.until_s, (quarter + 1) * QUARTER_S))
+        part
         for one in stretches
         for quarter in range(int(one.at_s // QUARTER_S), int(-(-one.until_s // QUARTER_S)))
+        for part in _clipped((one,), quarter * QUARTER_S, (quarter + 1) * QUARTER_S)
     )
     return (part for _, part in groupby(cut, key=lambda one: one.at_s // QUARTER_S))
 
 
 def _together(parts: Sequence[Stretch]) -> Stretch:
     """One stretch for several: means by time; a gap between them is not seen any more."""
-    powers_w = [(one.power_w, one.until_s - one.at_s) for one in parts]
-    l1, l2, l3 = ([(one.current_a[phase], one.until_s - one.at_s) for one in parts] for phase in range(3))
-    power_w = _mean(powers_w)
+    if len(parts) == 1:
+        return parts[0]
+    seconds = [one.until_s - one.at_s for one in parts]
+    power_w = _mean([one.power_w for one in parts], seconds)
+    l1, l2, l3 = (_mean([one.current_a[phase] for one in parts], seconds) for phase in range(3))
     return Stretch(
         parts[0].at_s,
         parts[-1].until_s,
@@ -100,14 +107,16 @@ def _together(parts: Sequence[Stretch]) -> Stretch:
         max((one.power_max_w for one in parts if one.power_max_w is not None), default=None),
         parts[-1].limit_w,
         min((one.limit_min_w for one in parts if one.limit_min_w is not None), default=None),
-        (_mean(l1), _mean(l2), _mean(l3)),
+        (l1, l2, l3),
     )
 
 
-def _mean(weighted: Iterable[tuple[float | None, float]]) -> float | None:
-    known = [(value, seconds) for value, seconds in weighted if value is not None]
-    total_s = sum(seconds for _, seconds in known)
-    return round(sum(value * seconds for value, seconds in known) / total_s, 1) if total_s else None
+def _mean(values: Sequence[float | None], seconds: Sequence[float]) -> float | None:
+    total = total_s = 0.0
+    for value, weight_s in zip(values, seconds, strict=True):
+        if value is not None:
+            total, total_s = total + value * weight_s, total_s + weight_s
+    return round(total / total_s, 1) if total_s else None
 
 
 def _columns(rows: Sequence[Stretch]) -> dict[str, Any]:

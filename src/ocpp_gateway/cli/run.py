@@ -18,7 +18,7 @@ def run(
     import os
 
     from ocpp_gateway import log
-    from ocpp_gateway.gateway import run_gateway
+    from ocpp_gateway.process import run_gateway
     from ocpp_gateway.settings import load_settings, settings_file, warnings_of
 
     file = settings_file(config)

@@ -34,6 +34,10 @@ class LedgerDesk:
         """One page, oldest first; `after` is the `seq` of the last one of the page before."""
         return await self._store.ledger(lambda it: ledger.dead_letters(it, charge_point, after=after, limit=limit))
 
+    async def queued(self, charge_point: str, after: int = 0, limit: int = ledger.PAGE) -> list[dict[str, Any]]:
+        """One page of what waits for delivery, in its order; `after` is the `seq` of the last one before."""
+        return await self._store.ledger(lambda it: ledger.queued(it, charge_point, after=after, limit=limit))
+
     async def resend_transaction(self, local_id: str) -> list[dict[str, Any]]:
         """Queues a transaction's dead letters again; gives what is queued now."""
         charge_point = await self._store.ledger(lambda it: ledger.charge_point_of(it, local_id))

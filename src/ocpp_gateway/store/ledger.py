@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, func, or_, select, text
 
-from ocpp_gateway.charger.records import Outcome
+from ocpp_gateway.charger.records import MAIN, Outcome
 from ocpp_gateway.store import schema
 from ocpp_gateway.store.columns import from_json, instant_or_none
 from ocpp_gateway.store.schema import OutboxState
@@ -89,6 +89,13 @@ def dead_letters(
     query = select(schema.outbox).where(DEAD, _row.seq > after)
     if charge_point is not None:
         query = query.where(_row.charge_point == charge_point)
+    return _messages(connection, query.order_by(_row.seq).limit(min(limit, MOST)))
+
+
+def queued(connection: Connection, charge_point: str, *, after: int = 0, limit: int = PAGE) -> list[dict[str, Any]]:
+    """The messages that wait for delivery, in its order; `after` is the `seq` of the last one of the page before."""
+    waiting = (_row.charge_point == charge_point, _row.central_system == MAIN, _row.state == OutboxState.QUEUED)
+    query = select(schema.outbox).where(*waiting, _row.seq > after)
     return _messages(connection, query.order_by(_row.seq).limit(min(limit, MOST)))
 
 

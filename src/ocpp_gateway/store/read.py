@@ -103,6 +103,34 @@ _dead = (
 _oldest = select(schema.outbox.c.created_at).where(*_queue(schema.outbox.c)).order_by(schema.outbox.c.seq).limit(1)
 
 
+def _backlogs_query() -> Select[Any]:
+    """One row a charge point; each number is a short walk along the index of the queues, however much is done."""
+    point, row = schema.charge_point, schema.outbox
+
+    def of_point(state: OutboxState) -> Sequence[Any]:
+        return (
+            row.c.charge_point == point.c.identity,
+            row.c.central_system == bindparam("central_system"),
+            row.c.state == state,
+        )
+
+    return select(
+        point.c.identity,
+        point.c.outbox_thinned.label("thinned"),
+        select(func.count()).select_from(row).where(*of_point(OutboxState.QUEUED)).scalar_subquery().label("depth"),
+        select(func.count()).select_from(row).where(*of_point(OutboxState.DEAD)).scalar_subquery().label("dead"),
+        select(row.c.created_at)
+        .where(*of_point(OutboxState.QUEUED))
+        .order_by(row.c.seq)
+        .limit(1)
+        .scalar_subquery()
+        .label("oldest_at"),
+    )
+
+
+_backlogs = _backlogs_query()
+
+
 def outbox_head(connection: Connection, charge_point: str, central_system: str) -> OutboxRow | None:
     """The oldest message not yet answered nor given up, or None when all is delivered."""
     asked = {"charge_point": charge_point, "central_system": central_system}
@@ -146,6 +174,14 @@ def backlog(connection: Connection, charge_point: str, central_system: str) -> B
         thinned=outbox_thinned(connection, charge_point),
         dead=connection.execute(_dead, asked).scalar_one(),
     )
+
+
+def backlogs(connection: Connection, central_system: str) -> dict[str, Backlog]:
+    """What waits for that central system, of every charge point of the store: one look for all of them."""
+    return {
+        row.identity: Backlog(row.depth, row.oldest_at, row.thinned, row.dead)
+        for row in connection.execute(_backlogs, {"central_system": central_system})
+    }
 
 
 def load(connection: Connection, charge_point: str) -> StoredCharger:

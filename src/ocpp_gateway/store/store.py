@@ -231,6 +231,10 @@ class Store:
         """How much waits for that central system, since when, and what was lost of it."""
         return await self._run(lambda connection: read.backlog(connection, charge_point, central_system))
 
+    async def backlogs(self, central_system: str = MAIN) -> dict[str, Backlog]:
+        """`backlog` of every charge point of the store."""
+        return await self._run(lambda connection: read.backlogs(connection, central_system))
+
     async def transactions(self, charge_point: str, limit: int) -> tuple[TransactionRecord, ...]:
         """The transactions that began last, open or not, newest first."""
         return await self._run(lambda connection: read.latest_transactions(connection, charge_point, limit))
@@ -247,10 +251,6 @@ class Store:
         """Queues every dead letter of a transaction again, in order."""
         return await self._write(lambda connection: outbox.resend_transaction(connection, charge_point, local_id))
 
-    async def web_access(self) -> WebAccess:
-        """The passwords and tokens of the web, as hashes."""
-        return await self._run(web_access.load)
-
     async def keep_history(self, waiting: Mapping[str, Waiting]) -> None:
         """Keeps stretches of the power history, of all charge points in one transaction."""
 
@@ -263,6 +263,10 @@ class Store:
     async def history(self, charge_point: str, since_s: float, until_s: float) -> dict[int, list[Stretch]]:
         """The power history between two moments since 1970, by connector."""
         return await self._run(lambda connection: power_history.read(connection, charge_point, since_s, until_s))
+
+    async def web_access(self) -> WebAccess:
+        """The passwords and tokens of the web, as hashes."""
+        return await self._run(web_access.load)
 
     async def keep_web_password(self, role: str, password_hash: str) -> None:
         """Keeps the password of a role, in place of the one before."""

@@ -28,6 +28,48 @@ class Fault(Exception):
     """A bug of the gateway."""
 
 
+class One:
+    """One charger, as the test needs it."""
+
+    def __init__(self, shown: dict[str, Any]) -> None:
+        self.shown = shown
+        self.told: list[dict[str, Any]] = []
+        self.asked: dict[str, Any] = {}
+
+    async def view(self) -> dict[str, Any]:
+        return self.shown
+
+    def why(self, connector_id: int) -> dict[str, Any] | None:
+        return {"connector_id": connector_id} if connector_id <= 2 else None
+
+    def registers(self) -> list[dict[str, Any]]:
+        return self.told
+
+    async def messages(self, limit: int, **wanted: Any) -> list[dict[str, Any]]:
+        self.asked = {"limit": limit} | wanted
+        return self.told
+
+    async def history(
+        self, since_s: float | None = None, until_s: float | None = None, resolution: str | None = None
+    ) -> dict[str, Any]:
+        return {"connectors": []}
+
+    def profiles(self) -> list[dict[str, Any]]:
+        return self.told
+
+    def schedule(self, connector_id: int, duration_s: int) -> dict[str, Any] | None:
+        return {"connector_id": connector_id, "covered_s": duration_s, "periods": []} if connector_id <= 2 else None
+
+    def configuration_keys(self) -> list[dict[str, Any]]:
+        return self.told
+
+    def health(self) -> dict[str, Any]:
+        return {"modbus": {}, "central_system": {}, "clock": {}}
+
+    async def support_bundle(self, *, start: str | None = None, stop: str | None = None) -> bytes:
+        return b"PK"
+
+
 class View:
     """A gateway with one charger, to be set as the test needs."""
 
@@ -40,6 +82,9 @@ class View:
         self.limited: dict[tuple[str, str, int], LimitSet] = {}
         self.audited: list[tuple[str, str, str]] = []
         self.runs, self.read_only = True, False
+        self.ones: dict[str, One] = {}
+        self.levels = {"gateway": "INFO", "modbus": "INFO"}
+        self.lines: list[dict[str, Any]] = []
         self.known: dict[str, dict[str, Any]] = {"SITE-1": {"identity": "SITE-1", "connectors": []}}
 
     def healthy(self) -> tuple[bool, dict[str, str]]:
@@ -55,6 +100,9 @@ class View:
 
     async def charger(self, identity: str) -> dict[str, Any] | None:
         return self.known.get(identity)
+
+    def place(self, identity: str) -> One | None:
+        return self.ones.setdefault(identity, One(self.known[identity])) if identity in self.known else None
 
     def identities(self) -> list[str]:
         return list(self.known)
@@ -77,6 +125,27 @@ class View:
 
     async def audit(self, who: str, action: str, detail: str) -> None:
         self.audited.append((who, action, detail))
+
+    async def audit_entries(self, before: int | None, limit: int) -> list[dict[str, Any]]:
+        named = [
+            {"number": number, "at": "2026-11-01T00:00:00.000Z", "who": who, "action": action, "detail": detail}
+            for number, (who, action, detail) in enumerate(self.audited, 1)
+        ]
+        return [entry for entry in reversed(named) if before is None or int(str(entry["number"])) < before][:limit]
+
+    async def about(self) -> dict[str, Any]:
+        return {"version": "0", "packages": []}
+
+    def log_lines(
+        self, charge_point: str | None, level: str | None, text: str | None, limit: int
+    ) -> list[dict[str, Any]]:
+        return self.lines[:limit]
+
+    def log_levels(self) -> dict[str, str]:
+        return self.levels
+
+    def set_log_level(self, part: str, level: str) -> None:
+        self.levels |= {part: level} if part in self.levels else {self.levels[part]: ""}
 
 
 @dataclass

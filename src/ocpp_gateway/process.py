@@ -1,0 +1,61 @@
+"""The gateway as a process: the signals that end it, and what it tells of itself to systemd."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+
+from ocpp_gateway import systemd
+from ocpp_gateway.gateway import Gateway
+from ocpp_gateway.settings import Settings
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
+STATUS_EVERY_S = 10.0
+"""How often systemd is told how it goes, unless its watchdog wants to hear of us more often."""
+
+
+async def run_gateway(settings: Settings, *, read_only: bool = False) -> int:
+    """Run until SIGTERM or SIGINT; gives the exit code. Raises GatewayError when it cannot start.
+
+    Further signals change nothing, to the very end of the process: stopping is bounded in time.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in ENDING:  # not the loop's own handlers: those are gone before the interpreter is
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    gateway = Gateway(settings, read_only=read_only)
+    telling: list[asyncio.Task[None]] = []
+
+    def started() -> None:
+        systemd.notify("READY=1")
+        telling.append(asyncio.create_task(_tell_systemd(gateway), name="systemd"))
+
+    running = asyncio.create_task(gateway.run(on_started=started), name="gateway")
+    stopping = asyncio.create_task(stop.wait(), name="signals")
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    systemd.notify("STOPPING=1")
+    for task in (*telling, running):
+        task.cancel()
+    await asyncio.wait({running, *telling})
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(asyncio.CancelledError):
+        running.result()
+    return 0
+
+
+async def _tell_systemd(gateway: Gateway) -> None:
+    """Tell systemd how it goes, and that the gateway lives: for as long as every charger's owner takes events.
+
+    This runs in the gateway's own loop, so a loop that hangs tells nothing either (faults.md 4.8).
+    """
+    within_s = systemd.watchdog_s(os.environ, os.getpid())
+    every_s = STATUS_EVERY_S if within_s is None else min(STATUS_EVERY_S, within_s / 3)
+    while True:
+        alive = ("WATCHDOG=1",) if within_s is not None and not gateway.stuck() else ()
+        systemd.notify(f"STATUS={gateway.summary()}", *alive)
+        await asyncio.sleep(every_s)
