@@ -234,8 +234,8 @@ def test_p_51_when_the_limit_falls_the_one_that_goes_on_has_its_turn_first() -> 
 
 def test_p_51_a_car_that_needs_much_is_not_overtaken_for_ever_by_those_that_need_little() -> None:
     station, ran = Watched(6_000), 0
-    minimum_w = {1: 6_000, 2: 3_000, 3: 3_000, 4: 3_000}
-    comes_s = {1: 600, 2: 0, 3: 450, 4: 500}
+    minimum_w = {1: 6_000, 2: 3_000, 3: 3_000, 4: 3_000, 5: 3_000}
+    comes_s = {1: 600, 2: 0, 3: 450, 4: 500, 5: 620}
     for now in range(0, 7_200, 10):
         station.now_s += 9.0
         claims = [
