@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -138,6 +140,8 @@ class ChargerRuntime:
         self._store = store
         self._clock = clock
         self._late: _Late | None = None  # while nothing can be written
+        self.transactions_started = 0
+        self.transactions_ended = Counter[str]()  # by OCPP's reason
         self._busy_from_s: float | None = None  # on the loop's clock; None while the owner waits for an event
         self._inbox: asyncio.Queue[tuple[Event, asyncio.Future[None] | None]] = asyncio.Queue(INBOX_BOUND)
         self._log = structlog.get_logger("ocpp_gateway.charger").bind(charge_point=identity)
@@ -182,6 +186,7 @@ class ChargerRuntime:
             effects = self.core.handle(event, now)
             self.history.take(event, self.core.point, now)
             records = [effect.record for effect in effects if isinstance(effect, Persist)]
+            self._tally(records)
             if records or self._late is not None:
                 failpoints.reach("before_commit", records)
                 stored = await self._store.keep(self.identity, records)
@@ -195,6 +200,16 @@ class ChargerRuntime:
             if any(isinstance(record, (OutboxRecord, StampsResolved)) for record in records):
                 sides.outbox.wake()
             _return(done)
+
+    def _tally(self, records: Iterable[Record]) -> None:
+        """Count the transactions that begin and end in these."""
+        for record in records:
+            if not isinstance(record, OutboxRecord):
+                continue
+            if record.action == "StartTransaction":
+                self.transactions_started += 1
+            elif record.action == "StopTransaction":
+                self.transactions_ended[record.payload.get("reason", "Local")] += 1
 
     def _act_unstored(
         self, event: Event, effects: list[Effect], done: asyncio.Future[None] | None, sides: Sides

@@ -24,6 +24,7 @@ class Supervisor:
 
     def __init__(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         self._run = run
+        self.restarts = 0  # of tasks that failed
         self._works_from_s = -math.inf  # on the loop's clock; what is yet to come counts as failing
         self._log = structlog.get_logger("ocpp_gateway.supervisor").bind(charge_point=name)
 
@@ -54,6 +55,7 @@ class Supervisor:
                     self._log.error("charger_tasks_failed", problem=problem, retry_in_s=wait_s)
                 told = problem
             self._works_from_s = math.inf
+            self.restarts += 1
             await asyncio.sleep(wait_s)
             self._works_from_s = loop.time() + RECOVERED_AFTER_S
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)

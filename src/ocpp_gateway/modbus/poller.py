@@ -29,6 +29,7 @@ from ocpp_gateway.log import logger
 from ocpp_gateway.modbus.asking import AttentiveLink, Link
 from ocpp_gateway.modbus.fallback import Fallback, program
 from ocpp_gateway.modbus.reading import ChargerReader, count_connectors
+from ocpp_gateway.modbus.round_times import RoundTimes
 from ocpp_gateway.modbus.schedule import interval_s, longest_silence_s, next_due_s, reconnect_delay_s
 from ocpp_gateway.modbus.writing import (
     RAISE_PAUSE_S,
@@ -97,6 +98,7 @@ class Poller:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.statistics = PollStatistics()
+        self.round_times = RoundTimes()
         self._link = AttentiveLink(link, lambda: now().monotonic_s)
         self._mapping, self._post, self._now = mapping, post, now
         self._poll_interval_s, self._idle_poll_interval_s = poll_interval_s, idle_poll_interval_s
@@ -235,6 +237,7 @@ class Poller:
             return
         self.statistics = replace(statistics, last_good_poll=now)
         self._failures = self._missed_in_a_row = 0
+        self.round_times.add(reader.round_s)
         snapshot = reader.image.snapshot(now, interrupted=self._is_gap(now))
         self._last_snapshot = snapshot
         await self._post(SnapshotTaken(snapshot))

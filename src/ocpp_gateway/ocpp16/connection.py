@@ -27,6 +27,7 @@ from websockets.typing import Subprotocol
 
 from ocpp_gateway.errors import PeerError
 from ocpp_gateway.ocpp16.frames import MAX_BYTES
+from ocpp_gateway.ocpp16.rpc import Connection
 
 SUBPROTOCOL = Subprotocol("ocpp1.6")
 OPEN_TIMEOUT_S = 20.0
@@ -76,6 +77,13 @@ class WebSocket:
         self._ping_interval_s = ping_interval_s
         self._pinging = asyncio.create_task(self._ping(), name="ocpp pings")
         self._problem: str | None = None
+
+    @property
+    def certificate_ends_s(self) -> float | None:
+        """Until when the central system's certificate is valid, as Unix time; None without TLS."""
+        tls: ssl.SSLObject | None = self._websocket.transport.get_extra_info("ssl_object")
+        certificate = None if tls is None else tls.getpeercert()
+        return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
 
     async def send(self, text: str, /) -> None:
         """Sends a text message; returns when the socket has taken it. Raises PeerError once the connection is gone."""
@@ -154,6 +162,11 @@ async def connect(endpoint: Endpoint, *, ping_interval_s: Callable[[], float]) -
         await websocket.close(PROTOCOL_ERROR, "subprotocol ocpp1.6 is required")
         raise PeerError(f"{endpoint.shown}: {_NO_SUBPROTOCOL}")
     return WebSocket(websocket, ping_interval_s)
+
+
+def certificate_ends_s(connection: Connection) -> float | None:
+    """Until when the certificate of a connection's other end is valid, as Unix time; None where there is none."""
+    return connection.certificate_ends_s if isinstance(connection, WebSocket) else None
 
 
 class _Connect(websocket_connect):

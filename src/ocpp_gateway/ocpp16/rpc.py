@@ -7,7 +7,7 @@ system is served while ours is open, and no handler can deadlock by asking back 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,6 +44,13 @@ MAX_LATE = 16
 Direction = Literal["sent", "received"]
 OnFrame = Callable[[Direction, str], None]
 OnCall = Callable[[CallFrame], Awaitable[None]]
+
+Tally = Counter[tuple[Direction, str, str]]
+"""How many CALLs, by direction, action and result: answered, refused, timeout or lost."""
+
+
+UNKNOWN = "unknown"
+"""What an action is counted as that OCPP does not have: the central system shall not choose what there is to count."""
 
 
 class Connection(Protocol):
@@ -107,6 +114,7 @@ class Rpc:
 
     `on_call` gets each well-formed CALL in order, one at a time, and may take its time; the answer is given with
     `reply` or `reply_error`, then or later. `on_frame` sees every text as it is on the wire, passwords included.
+    `tally` is where CALLs are counted.
     """
 
     def __init__(
@@ -115,6 +123,7 @@ class Rpc:
         on_call: OnCall,
         *,
         on_frame: OnFrame | None = None,
+        tally: Tally | None = None,
         log: Any = None,
     ) -> None:
         self.counts = Counts()
@@ -122,6 +131,7 @@ class Rpc:
         self._connection = connection
         self._on_call = on_call
         self._on_frame = on_frame
+        self._tally: Tally = Counter() if tally is None else tally
         self._log = log or logger(__name__)
         self._in_flight = asyncio.Lock()  # held by whoever has a CALL open: boot, volatile calls, the outbox (T-25)
         self._waiting: dict[str, asyncio.Future[Any]] = {}
@@ -174,7 +184,21 @@ class Rpc:
 
         Raises ConnectionLost, CallTimedOut, CallRefused; KeyError for an action OCPP does not have.
         """
-        message_id = message_id or str(uuid4())
+        result = "lost"
+        try:
+            answer = await self._ask(action, payload, timeout_s, message_id or str(uuid4()))
+            result = "answered"
+        except CallRefused:
+            result = "refused"
+            raise
+        except CallTimedOut:
+            result = "timeout"
+            raise
+        finally:
+            self._tally["sent", action, result] += 1
+        return answer
+
+    async def _ask(self, action: str, payload: dict[str, Any], timeout_s: float, message_id: str) -> Any:
         self._complain(schemas.check_request, action, payload)
         text = render_call(message_id, action, payload)
         async with self._in_flight:
@@ -206,12 +230,15 @@ class Rpc:
         """Answers a CALL; without effect when it was answered already, or came over another connection."""
         action = self._open_calls.pop(call_id, None)
         if action is not None and self.alive:
+            self._tally["received", action, "answered"] += 1
             self._complain(schemas.check_response, action, payload)
             self._answers.put_nowait(render_result(call_id, payload))
 
     def reply_error(self, call_id: str, code: str, description: str = "") -> None:
         """Refuses a CALL; `code` is one of J Table 7."""
-        if self._open_calls.pop(call_id, None) is not None and self.alive:
+        action = self._open_calls.pop(call_id, None)
+        if action is not None and self.alive:
+            self._tally["received", _known(action), "refused"] += 1
             self._answers.put_nowait(render_error(call_id, code, description))
 
     async def flush(self) -> None:
@@ -284,6 +311,7 @@ class Rpc:
 
     def _refuse(self, call_id: str, code: str, description: str) -> None:
         self.counts.refused_calls += 1
+        self._tally["received", UNKNOWN, "refused"] += 1
         if self._answers.qsize() >= MAX_UNSENT_ANSWERS:
             self.lose("the central system asks on without reading our answers")
         elif self.alive:
@@ -335,3 +363,7 @@ class Rpc:
             check(action, payload)
         except schemas.SchemaViolation as violation:
             self._log.error("own_message_breaks_schema", action=action, problem=str(violation))
+
+
+def _known(action: str) -> str:
+    return action if action in schemas.known_actions() else UNKNOWN

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -31,6 +31,7 @@ from ocpp_gateway.errors import ConfigurationError
 from ocpp_gateway.log import logger
 from ocpp_gateway.ocpp16 import schemas
 from ocpp_gateway.ocpp16.answers import BootAnswer, boot_answer, current_time, usable_answer
+from ocpp_gateway.ocpp16.connection import certificate_ends_s
 from ocpp_gateway.ocpp16.frames import CallFrame
 from ocpp_gateway.ocpp16.rpc import (
     LOST,
@@ -40,6 +41,7 @@ from ocpp_gateway.ocpp16.rpc import (
     ConnectionLost,
     OnFrame,
     Rpc,
+    Tally,
 )
 from ocpp_gateway.ocpp16.timing import USEFUL_AFTER_S, Timing, boot_repeat_s, reconnect_wait_s
 
@@ -76,6 +78,9 @@ class Session:
     ) -> None:
         self.registration: RegistrationStatus | None = None
         self.last_problem: str | None = None  # why there is no connection; None while there is one
+        self.connections = 0  # made so far
+        self.certificate_ends_s: float | None = None  # Unix time; of the last connection, None without TLS
+        self.tally: Tally = Counter()
         self._connect = connect
         self._post = post
         self._deliver = deliver
@@ -176,7 +181,9 @@ class Session:
         except (*LOST, ConfigurationError) as exc:
             self._not_connected(str(exc))
             return
-        rpc = Rpc(connection, self._on_call, on_frame=self._on_frame, log=self._log)
+        self.connections += 1
+        self.certificate_ends_s = certificate_ends_s(connection)
+        rpc = Rpc(connection, self._on_call, on_frame=self._on_frame, tally=self.tally, log=self._log)
         self._log.info("central_system_connected")
         self.last_problem = None
         self._set_up(rpc, outbox_may_send=False)
