@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from ocpp_gateway.web import pages
 from ocpp_gateway.web.access import Access
-from ocpp_gateway.web.api import chargers, health, limits, transactions
+from ocpp_gateway.web.api import chargers, health, history, limits, transactions
 from ocpp_gateway.web.endpoint import Endpoint
 from ocpp_gateway.web.gateway_view import GatewayView
 from ocpp_gateway.web.guard import Guard, own_hosts
@@ -24,7 +24,7 @@ from ocpp_gateway.web.problem import Problem
 STATIC = Path(__file__).parent / "static"
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    chain(health.ENDPOINTS, limits.ENDPOINTS, transactions.ENDPOINTS, chargers.ENDPOINTS)
+    chain(health.ENDPOINTS, limits.ENDPOINTS, transactions.ENDPOINTS, history.ENDPOINTS, chargers.ENDPOINTS)
 )
 """The API whole, in the order in which paths are tried."""
 

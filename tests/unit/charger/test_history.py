@@ -202,3 +202,9 @@ def test_quarters_are_means_over_time_of_rows_cut_at_the_quarter(recorder: Recor
 )
 def test_a_long_chart_is_a_coarse_one(hours: int, resolution: Resolution) -> None:
     assert resolution_for(hours * 3600) == resolution
+
+
+def test_a_connector_that_only_the_store_knows_is_shown_too(recorder: Recorder) -> None:
+    start = NINE.timestamp()
+    before = Stretch(start - 120, start - 60, 5_000, 4_000, 6_000, 11_000, 10_000, (7.2, None, None))
+    assert recorder.shown(since=-3600, stored=(before,), connector_id=3)["power_w"] == [5_000, 5_000]
