@@ -11,7 +11,7 @@ from starlette.routing import Route
 from ocpp_gateway.web.access import Access, Role
 from ocpp_gateway.web.endpoint import require
 from ocpp_gateway.web.gateway_view import GatewayView
-from ocpp_gateway.web.pages import charger, entrance, overview
+from ocpp_gateway.web.pages import charger, entrance, itself, ledger, messages, overview, settings
 from ocpp_gateway.web.problem import Problem
 
 Page = Callable[[Request, GatewayView], Awaitable[Response]]
@@ -20,7 +20,22 @@ CHARGER = "/chargers/{identity:path}"
 
 PAGES: tuple[tuple[str, Page], ...] = (
     ("/", overview.overview),
+    ("/log", itself.log),
+    ("/support", itself.support),
+    ("/about", itself.about),
     (f"{CHARGER}/why/{{connector_id:int}}", charger.why),
+    (f"{CHARGER}/registers", charger.registers),
+    (f"{CHARGER}/messages", messages.messages),
+    (f"{CHARGER}/messages.csv", messages.messages_csv),
+    (f"{CHARGER}/messages.jsonl", messages.messages_jsonl),
+    (f"{CHARGER}/queue", ledger.queue),
+    (f"{CHARGER}/transactions", ledger.transactions),
+    (f"{CHARGER}/transactions.csv", ledger.transactions_csv),
+    (f"{CHARGER}/transactions/{{local_id}}", ledger.transaction),
+    (f"{CHARGER}/profiles", charger.profiles),
+    (f"{CHARGER}/configuration", charger.configuration),
+    (f"{CHARGER}/health", charger.health),
+    (f"{CHARGER}/support-bundle.zip", itself.support_bundle),
     # An identity may hold a '/'; so this comes after all that go deeper.
     (CHARGER, charger.now),
 )
@@ -29,7 +44,11 @@ PAGES: tuple[tuple[str, Page], ...] = (
 
 def routes(gateway: GatewayView, access: Access) -> list[Route]:
     """Every page."""
-    return [*entrance.routes(access), *(_route(path, page, gateway) for path, page in PAGES)]
+    return [
+        *entrance.routes(access),
+        *settings.routes(gateway, access),
+        *(_route(path, page, gateway) for path, page in PAGES),
+    ]
 
 
 def _route(path: str, page: Page, gateway: GatewayView) -> Route:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 UNKNOWN = "–"
+TAGS = frozenset({"idTag", "parentIdTag"})
 
 SOURCES = {
-    "installation": "what the installation stands",
-    "charger_rating": "what the charger is built for",
+    "installation": "the installation's maximum",
+    "charger_rating": "the charger's rating",
     "connector_maximum": "the connector's maximum",
     "charge_point_max_profile": "the central system, for the whole charger",
     "tx_profile": "the central system, for this transaction",
     "tx_default_profile": "the central system, for every transaction",
-    "gate": "nobody is authorised yet",
-    "availability": "taken out of service",
+    "gate": "the missing authorisation",
+    "availability": "being out of service",
     "operator": "the local operator",
-    "another_master": "another master writes this charger",
-    "safe_state": "the charger does not follow, so the gateway goes down",
+    "another_master": "another Modbus master",
+    "safe_state": "a charger that does not follow",
     "station_share": "its share of the station's limit",
-    "current_guard": "a phase carried more than it may",
+    "current_guard": "a phase that carried too much",
 }
 """The sources of a limit in words; whatever else sets one goes by its own name."""
 
@@ -105,20 +108,59 @@ def percent(value: float | None, whole: float | None) -> float:
     return 0.0 if not value or not whole else round(min(max(100 * value / whole, 0.0), 100.0), 1)
 
 
+def hex(words: Sequence[int]) -> str:  # noqa: A001 - the name that templates use
+    """Registers as read; a long run of zeros at the end is cut: `5349 4D30 (+14 of 0000)`."""
+    shown = [f"{word:04X}" for word in words]
+    while len(shown) > 2 and shown[-1] == "0000":
+        shown.pop()
+    left = len(words) - len(shown)
+    return " ".join(shown) if left < 2 else f"{' '.join(shown)} (+{left} of 0000)"
+
+
+def label(name: str) -> str:
+    """A name of ours as a label: `lost_links` is `Lost links`, without the unit that the value has."""
+    if name in LABELS:
+        return LABELS[name]
+    spoken = words(name.removesuffix("_at").removesuffix("_s"))
+    return f"{spoken[:1].upper()}{spoken[1:]}"
+
+
+def masked(id_tag: str) -> str:
+    """A card's ends: enough to recognise one's own."""
+    return id_tag if len(id_tag) <= 4 else f"{id_tag[:2]}…{id_tag[-2:]}"
+
+
+def without_tags(payload: Any) -> Any:
+    """A payload with its cards masked."""
+    if isinstance(payload, list):
+        return [without_tags(part) for part in payload]
+    if isinstance(payload, dict):
+        return {
+            name: masked(value) if name in TAGS and isinstance(value, str) else without_tags(value)
+            for name, value in payload.items()
+        }
+    return payload
+
+
+def pretty(value: Any) -> str:
+    """JSON over several lines. It is text: whatever shows it escapes it."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+LABELS = {
+    "url": "Address",
+    "round_s": "A round of reads takes",
+    "rounds": "Rounds of reads",
+    "utc_known": "The time is known",
+    "synchronised": "This machine keeps time by a server",
+    "central_system_offset_s": "Central system's clock ahead by",
+}
+
+
 FILTERS: dict[str, Any] = {
     function.__name__: function
     for function in (
-        kw,
-        kwh,
-        amperes,
-        phase_amperes,
-        source,
-        error,
-        tone,
-        age,
-        milliseconds,
-        clock_time,
-        words,
-        percent,
+        *(kw, kwh, amperes, phase_amperes, source, error, tone, age, milliseconds, clock_time, words, percent),
+        *(hex, label, masked, without_tags, pretty),
     )
 }

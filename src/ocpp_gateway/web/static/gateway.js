@@ -35,6 +35,8 @@ function refresh() {
 }
 
 document.addEventListener("input", (event) => { if (event.target.dataset?.filter) find(event.target); });
+document.addEventListener("change", (event) => { if ("submit" in event.target.dataset) event.target.form.submit(); });
+document.addEventListener("htmx:response:error", (event) => { if (event.detail.ctx?.response?.status === 401) location.assign("/log-in"); });
 document.addEventListener("htmx:after:swap", refresh);
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 refresh();

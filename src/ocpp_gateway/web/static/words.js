@@ -3,19 +3,19 @@
 const UNKNOWN = "–";
 
 const SOURCES = {
-  installation: "what the installation stands",
-  charger_rating: "what the charger is built for",
+  installation: "the installation's maximum",
+  charger_rating: "the charger's rating",
   connector_maximum: "the connector's maximum",
   charge_point_max_profile: "the central system, for the whole charger",
   tx_profile: "the central system, for this transaction",
   tx_default_profile: "the central system, for every transaction",
-  gate: "nobody is authorised yet",
-  availability: "taken out of service",
+  gate: "the missing authorisation",
+  availability: "being out of service",
   operator: "the local operator",
-  another_master: "another master writes this charger",
-  safe_state: "the charger does not follow, so the gateway goes down",
+  another_master: "another Modbus master",
+  safe_state: "a charger that does not follow",
   station_share: "its share of the station's limit",
-  current_guard: "a phase carried more than it may",
+  current_guard: "a phase that carried too much",
 };
 
 const TONES = {
