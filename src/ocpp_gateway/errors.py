@@ -96,3 +96,7 @@ class StoreDamaged(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database cannot be read or written just now; the same may succeed later."""
+
+
+class ActionRefused(GatewayError):
+    """What somebody asked for cannot be done now; says why, for people."""

@@ -31,6 +31,7 @@ from ocpp_gateway.charger import (
 )
 from ocpp_gateway.charger.events import (
     Answered,
+    AvailabilityAsked,
     CallReceived,
     ClockSet,
     CommandConfirmed,
@@ -49,6 +50,8 @@ from ocpp_gateway.charger.events import (
     SessionDown,
     SessionUp,
     SnapshotTaken,
+    StartAsked,
+    StopAsked,
     TransferChanged,
 )
 from ocpp_gateway.charger.id_tags import info_of
@@ -58,6 +61,7 @@ from ocpp_gateway.charger.records import (
     StoredCharger,
     TransactionIdRecord,
 )
+from ocpp_gateway.charger.requests import local
 from ocpp_gateway.charger.requests.core_profile import restart_heartbeat, restart_when_told
 from ocpp_gateway.charger.state import ChargePoint, ChargePointSettings, Connector
 from ocpp_gateway.charger.turn import Turn
@@ -342,5 +346,8 @@ _RULES: dict[type[Any], Callable[[ChargePoint, Any, Turn], None]] = {
     TransferChanged: _transfer_changed,
     LimitSet: external_limits.set_limit,
     LimitRemoved: external_limits.remove_limit,
+    StartAsked: local.start_asked,
+    StopAsked: local.stop_asked,
+    AvailabilityAsked: local.availability_asked,
     DeadlineReached: _deadline,
 }

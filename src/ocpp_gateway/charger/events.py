@@ -199,6 +199,29 @@ class LimitRemoved:
 
 
 @dataclass(frozen=True, slots=True)
+class StartAsked:
+    """A local operator lets somebody charge: like a card at the reader, but for the reader."""
+
+    connector_id: int
+    id_tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """A local operator ends the transaction of a connector."""
+
+    connector_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityAsked:
+    """A local operator takes a connector (0: all of them) out of service, or puts it back."""
+
+    connector_id: int
+    operative: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlineReached:
     """The moment that `ChargerCore.next_deadline` named has come."""
 
@@ -220,6 +243,9 @@ Event = (
     | TransferChanged
     | LimitSet
     | LimitRemoved
+    | StartAsked
+    | StopAsked
+    | AvailabilityAsked
     | DeadlineReached
 )
 

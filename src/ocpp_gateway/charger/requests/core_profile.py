@@ -11,9 +11,10 @@ from typing import Any
 
 from ocpp_gateway.charger import authorization, meter_values, transactions
 from ocpp_gateway.charger.authorization import parent_of
+from ocpp_gateway.charger.availability import set_operative
 from ocpp_gateway.charger.configuration import ConfigurationStatus
 from ocpp_gateway.charger.events import CallReceived, RegistrationStatus
-from ocpp_gateway.charger.records import AvailabilityRecord, CacheCleared, ConfigurationRecord
+from ocpp_gateway.charger.records import CacheCleared, ConfigurationRecord
 from ocpp_gateway.charger.reporting import current_status
 from ocpp_gateway.charger.requests.answering import ACCEPTED, REJECTED, Handler, answer
 from ocpp_gateway.charger.reservations import is_for, reservation_at
@@ -106,17 +107,7 @@ def _change_availability(point: ChargePoint, call: CallReceived, turn: Turn) -> 
     if point.settings.read_only and not operative:
         answer(turn, call, REJECTED)
         return
-    if connector_id == 0:
-        point.operative = operative
-        turn.persist(AvailabilityRecord(0, operative))
-    scheduled = False
-    for connector in point.connectors.values():
-        if connector_id in {0, connector.connector_id}:
-            connector.operative = operative
-            turn.persist(AvailabilityRecord(connector.connector_id, operative))
-            scheduled = scheduled or (not operative and connector.transaction is not None)
-            if not operative:
-                connector.authorization = None
+    scheduled = set_operative(point, connector_id, turn, operative=operative)
     answer(turn, call, "Scheduled" if scheduled else ACCEPTED)
 
 
