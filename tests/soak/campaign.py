@@ -30,7 +30,7 @@ from ocpp_gateway.simulator.ev import ElectricVehicle
 from ocpp_gateway.simulator.options import ChargerOptions
 from scenario.world import IDENTITY, World, a_world
 from soak import requests
-from soak.link import WatchedLink
+from soak.link import DEVICE_FAILURE, WatchedLink
 from soak.oracle import (
     FIRST_MIDNIGHT_S,
     REGISTER_OF,
@@ -52,7 +52,6 @@ POLL_INTERVALS_S, IDLE_POLL_INTERVAL_S = (10.0, 20.0, 30.0), 60.0
 NO_MORE_TO_DO_AFTER = 8
 """Rounds of the event loop in which nothing happens, before time goes on."""
 SOURCES = ("operator", "grid", "site")
-DEVICE_FAILURE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -518,19 +517,35 @@ class Campaign:
 
     async def _meddle(self) -> None:
         """Another master writes."""
-        addresses = [address for address, place in REGISTER_OF.items() if place <= self.site.connectors]
-        address = self.random.choice(addresses)
+        address = self._limit_register()
         value = self.random.choice((0, 41, 60, 110, 220, 440, 65_535))
         self.look()
         with contextlib.suppress(ModbusException):  # it refuses others as well
             self.world.charger.write(address, value)
         self._tell(f"another master writes {address} = {value}", "writes by another master")
 
+    def _limit_register(self) -> int:
+        return self.random.choice([address for address, place in REGISTER_OF.items() if place <= self.site.connectors])
+
     async def _refuse(self) -> None:
         self.look()
         number, code = self.random.choice((1, 2, 5, 20, 60)), self.random.choice((BUSY, BUSY, DEVICE_FAILURE))
         self._tell(f"the charger refuses {number} requests with {code}", "refusals")
         self.world.charger.refuse(number, code)
+
+    async def _refuse_writes(self) -> None:
+        """A limit register takes no write for a while."""
+        address = self._limit_register()
+        self.look()
+        self._tell(f"register {address} takes no write", "registers that take no write")
+        self.link.refusing.add(address)
+
+        async def take_again() -> None:
+            self.look()
+            self.oracle.tell(f"register {address} takes writes again")
+            self.link.refusing.discard(address)
+
+        self._after(self._a_while(5, 2_000), take_again)
 
     async def _fault(self) -> None:
         connector_id = self.random.randint(1, self.site.connectors)
@@ -563,6 +578,7 @@ class Campaign:
             self._reboot: 1,
             self._meddle: 5,
             self._refuse: 2,
+            self._refuse_writes: 2,
             self._fault: 1,
             self._kill_it: 1,
         }

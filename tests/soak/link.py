@@ -12,12 +12,14 @@ from scenario.world import ShortLink
 from soak.oracle import Oracle
 
 UNWELL_S = 75.0
+DEVICE_FAILURE = 4
 
 
 class WatchedLink(ShortLink):
     """`look` is called before each write, `look_if_late` before each read.
 
     After `requests_left` more the link hangs until the gateway is killed, or with `then_cut` loses its cable.
+    `refusing`: addresses that take no write.
     `unwell_until_s`: how long a charger that refused something is given, on the loop's clock.
     """
 
@@ -33,6 +35,7 @@ class WatchedLink(ShortLink):
         self.then_cut = False
         self.hangs = asyncio.Event()
         self.unwell_until_s = 0.0
+        self.refusing: set[int] = set()
         self._oracle, self._look, self._look_if_late = oracle, look, look_if_late
 
     async def connect(self) -> None:
@@ -53,6 +56,9 @@ class WatchedLink(ShortLink):
         await self._count()
         self._look()
         try:
+            if address in self.refusing:
+                self._reach()
+                raise RegisterRefused(table=Table.HOLDING, address=address, count=1, exception_code=DEVICE_FAILURE)
             await super().write(address, value)
         except RegisterRefused:
             self._is_unwell()
