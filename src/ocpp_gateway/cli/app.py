@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ocpp_gateway.cli import (
+    backend,
     backup,
     central,
     check,
@@ -49,6 +50,7 @@ app.command("probe")(probe.probe)
 app.add_typer(mapping.app, name="mapping")
 app.command("simulate")(simulate.simulate)
 app.command("central")(central.central)
+app.add_typer(backend.app, name="backend")
 app.add_typer(transactions.app, name="transactions")
 app.command("why")(why.why)
 app.add_typer(limit.app, name="limit")
