@@ -55,6 +55,10 @@ class Clock:
         utc = datetime.fromtimestamp(self._wall(), UTC)
         return Instant(utc if utc >= BUILT else None, self._boot_id, monotonic_s)
 
+    def monotonic_s(self) -> float:
+        """This moment on the monotonic clock; costs a tenth of `now`."""
+        return self._monotonic()
+
     def learn(self, central_system_utc: datetime) -> ClockSet | None:
         """Take the central system's time where ours is not synchronised; the event to tell when that changed it."""
         ours = self.now().utc

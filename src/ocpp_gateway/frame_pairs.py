@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ocpp_gateway.flight_recorder import Frame
 from ocpp_gateway.instant import Instant
-from ocpp_gateway.support_bundle import Frame, shown_frame
+from ocpp_gateway.support_bundle import shown_frame
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
 OTHER_SIDE = {"sent": "received", "received": "sent"}

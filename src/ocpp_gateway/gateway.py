@@ -19,6 +19,7 @@ from ocpp_gateway.charger.requests import ACTIONS
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePointSettings
 from ocpp_gateway.clock import Clock, system_clock
 from ocpp_gateway.errors import StoreError
+from ocpp_gateway.flight_recorder import FlightRecorder
 from ocpp_gateway.front import Front
 from ocpp_gateway.modbus.fallback import Fallback
 from ocpp_gateway.modbus.link import ModbusLink
@@ -38,7 +39,6 @@ from ocpp_gateway.settings.tls import client_context
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.store import Store
 from ocpp_gateway.supervisor import Supervisor
-from ocpp_gateway.support_bundle import FrameLog
 from ocpp_gateway.web.access import Access, Credentials
 from ocpp_gateway.web.app import create_app
 from ocpp_gateway.web.guard import is_loopback
@@ -56,7 +56,7 @@ class Gateway(Front):
 
     def __init__(self, settings: Settings, *, read_only: bool = False, clock: Clock | None = None) -> None:
         super().__init__(settings, clock or system_clock(), read_only=read_only)
-        self._frames = {charger.identity: FrameLog(self._clock.now) for charger in settings.chargers}
+        self._recorders: dict[str, FlightRecorder] = {}
         self._histories = {charger.identity: History() for charger in settings.chargers}
 
     async def run(
@@ -77,6 +77,7 @@ class Gateway(Front):
                     mapping = mapping_files.load(charger.mapping)
                     if charger.swap_connectors:
                         mapping = mapping.with_connectors_swapped()
+                    self._recorders[charger.identity] = FlightRecorder(self._clock, mapping)
                     run = partial(self._run_charger, charger, mapping, store)
                     supervisor = Supervisor(charger.identity, run)
                     self._supervisors.append(supervisor)
@@ -137,6 +138,7 @@ class Gateway(Front):
                 transport.port if modbus.port is None else modbus.port,
                 transport.unit_id if modbus.unit_id is None else modbus.unit_id,
                 modbus.timeout_s,
+                on_exchange=self._recorders[identity].modbus.on_exchange,
             ),
             mapping,
             runtime.deliver,  # nothing is asked of the charger while the owner is stuck: its own fallback acts then
@@ -159,7 +161,7 @@ class Gateway(Front):
             learn_time=clock.learn,
             supported_actions=frozenset(ACTIONS),
             timing=timing,
-            on_frame=self._frames[identity].on_frame,
+            on_frame=self._recorders[identity].ocpp.on_frame,
         )
         outbox = Outbox(
             charge_point=identity,
@@ -169,7 +171,7 @@ class Gateway(Front):
             timing=timing,
             now=clock.now,
         )
-        place = Place(self._settings, charger, runtime, poller, session, store, self._frames[identity], clock)
+        place = Place(self._settings, charger, runtime, poller, session, store, self._recorders[identity], clock)
         self._places[identity], self._outboxes[identity] = place, outbox
         uploads = Uploads(
             charge_point=identity,

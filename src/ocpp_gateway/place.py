@@ -16,6 +16,7 @@ from ocpp_gateway.charger.view import external_limits_view, view
 from ocpp_gateway.charger.why import why
 from ocpp_gateway.clock import Clock
 from ocpp_gateway.errors import StoreError
+from ocpp_gateway.flight_recorder import FlightRecorder
 from ocpp_gateway.frame_pairs import Filter, pairs
 from ocpp_gateway.instant import age_s, format_utc
 from ocpp_gateway.log import masked_id_tag, recent_lines, shown_url, without_secrets
@@ -26,7 +27,7 @@ from ocpp_gateway.registers.vocabulary import Role
 from ocpp_gateway.runtime import ChargerRuntime
 from ocpp_gateway.settings import Charger, Settings
 from ocpp_gateway.store import Backlog, Store
-from ocpp_gateway.support_bundle import Evidence, FrameLog
+from ocpp_gateway.support_bundle import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Place:
     poller: Poller
     session: Session
     store: Store
-    frames: FrameLog
+    recorder: FlightRecorder
     clock: Clock
 
     # ------------------------------------------------------------ what it shows
@@ -100,7 +101,7 @@ class Place:
     ) -> list[dict[str, Any]]:
         """The last OCPP messages, each question with its answer, newest first; `before` is a `number`."""
         wanted = Filter(action, direction, result, text, before)
-        frames, dropped, now = self.frames.frames(), self.frames.dropped, self.clock.now()
+        frames, dropped, now = self.recorder.ocpp.frames(), self.recorder.ocpp.dropped, self.clock.now()
         return await asyncio.to_thread(pairs, frames, now, wanted, first=dropped, limit=limit)
 
     async def history(
@@ -181,7 +182,9 @@ class Place:
             settings=support_bundle.shown_settings(self.settings, self.charger),
             view=await self.view(),
             configuration_keys=self._point.configuration.report([])["configurationKey"],
-            frames=self.frames.frames(),
+            frames=self.recorder.ocpp.frames(),
+            exchanges=self.recorder.modbus.exchanges(),
+            tags=self.recorder.tags,
             log_lines=recent_lines.of(self.runtime.identity),
         )
         return await asyncio.to_thread(support_bundle.build, evidence, self.clock.now(), start=start, stop=stop)

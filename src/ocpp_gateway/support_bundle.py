@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import platform
 import zipfile
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,44 +18,11 @@ from io import BytesIO
 from typing import Any
 
 from ocpp_gateway.charger.configuration_keys import KEYS
+from ocpp_gateway.flight_recorder import Exchange, Frame
 from ocpp_gateway.instant import Instant, format_utc, parse_utc
 from ocpp_gateway.log import REDACTED, masked_id_tag, shown_url, without_secrets
+from ocpp_gateway.registers.fields import Field
 from ocpp_gateway.settings import Charger, Settings
-
-MAX_FRAMES = 1000
-MAX_FRAME_CHARACTERS = 20_000
-MAX_CHARACTERS = 1_000_000
-"""A charge point's frames take no more memory than this; with the log lines, a bundle stays below 20 MB unpacked."""
-
-
-Frame = tuple[float, str, str]
-"""Its monotonic time in s, its direction, and its text as it is on the wire."""
-
-
-class FrameLog:
-    """The last frames between one charge point and its central system. `on_frame` is cheap: it only keeps them."""
-
-    def __init__(self, now: Callable[[], Instant]) -> None:
-        self._now = now
-        self._frames: deque[Frame] = deque()
-        self._characters = 0
-        self.dropped = 0
-        """How many frames came before the oldest that is kept."""
-
-    def on_frame(self, direction: str, text: str) -> None:
-        """Keeps a frame as it is on the wire; of a very long one its size."""
-        if len(text) > MAX_FRAME_CHARACTERS:
-            text = json.dumps(_size(text))
-        self._frames.append((self._now().monotonic_s, direction, text))
-        self._characters += len(text)
-        while len(self._frames) > MAX_FRAMES or self._characters > MAX_CHARACTERS:
-            *_, dropped = self._frames.popleft()
-            self._characters -= len(dropped)
-            self.dropped += 1
-
-    def frames(self) -> list[Frame]:
-        """Those that are kept, oldest first, with whatever secrets they hold."""
-        return list(self._frames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +34,8 @@ class Evidence:
     view: dict[str, Any]
     configuration_keys: Sequence[dict[str, Any]]  # as GetConfiguration answers
     frames: Sequence[Frame]
+    exchanges: Sequence[Exchange]
+    tags: Sequence[Field]  # the registers that hold an id tag
     log_lines: Sequence[tuple[float, str]]  # from `log.recent_lines`: redacted JSON, with its monotonic time in s
 
 
@@ -96,6 +64,11 @@ def build(evidence: Evidence, now: Instant, *, start: str | None = None, stop: s
                 json.dumps({"at": _stamp(at_s, now), "direction": direction, "frame": shown_frame(text)})
                 for at_s, direction, text in evidence.frames
                 if between(_utc(at_s, now))
+            ),
+            "modbus.jsonl": _joined(
+                json.dumps({"at": _stamp(one.at_s, now)} | shown_exchange(one, evidence.tags))
+                for one in evidence.exchanges
+                if between(_utc(one.until_s, now))
             ),
             "log.jsonl": _joined(line for at_s, line in evidence.log_lines if between(_utc(at_s, now))),
         },
@@ -133,6 +106,39 @@ def shown_frame(text: str) -> Any:
         return without_secrets(frame)
     except (ValueError, RecursionError):
         return _size(text)
+
+
+def shown_exchange(exchange: Exchange, tags: Iterable[Field]) -> dict[str, Any]:
+    """A question on Modbus with its answer, registers in hex, of an id tag what a log shows of it.
+
+    Times in s tell the order, and when each happened (`simulate --replay`).
+    """
+    outcome = exchange.outcome
+    shown: dict[str, Any] = {"at_s": round(exchange.at_s, 3), "until_s": round(exchange.until_s, 3)}
+    if exchange.times > 1:
+        shown["times"] = exchange.times
+    match outcome:
+        case str():
+            return shown | {exchange.kind: outcome}
+        case int():
+            return shown | {exchange.kind: exchange.address, "count": exchange.count, "exception": outcome}
+        case bytes():
+            return shown | {exchange.kind: exchange.address, "words": _without_tags(exchange, outcome, tags).hex()}
+
+
+def _without_tags(exchange: Exchange, data: bytes, tags: Iterable[Field]) -> bytes:
+    """The registers with each id tag as a log shows it; nothing of one that was read in part."""
+    shown = bytearray(data)
+    for tag in tags:
+        first, last = 2 * (tag.address - exchange.address), 2 * (tag.end - exchange.address)
+        if tag.table.value != exchange.kind or last <= 0 or first >= len(data):
+            continue
+        whole = first >= 0 and last <= len(data)
+        text = data[first:last].rstrip(b"\0 ").decode("ascii", "replace") if whole else ""
+        mask = masked_id_tag(text).encode("ascii", "replace") if text else b""
+        first, last = max(first, 0), min(last, len(data))
+        shown[first:last] = mask[: last - first].ljust(last - first, b"\0")
+    return bytes(shown)
 
 
 _FREE_TEXT = {"location", "data"}

@@ -13,19 +13,10 @@ import pytest
 import structlog
 
 from ocpp_gateway import log
+from ocpp_gateway.flight_recorder import MAX_CHARACTERS, MAX_FRAME_CHARACTERS, MAX_FRAMES, Frame, FrameLog
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.settings import Settings
-from ocpp_gateway.support_bundle import (
-    MAX_CHARACTERS,
-    MAX_FRAME_CHARACTERS,
-    MAX_FRAMES,
-    Evidence,
-    Frame,
-    FrameLog,
-    build,
-    shown_frame,
-    shown_settings,
-)
+from ocpp_gateway.support_bundle import Evidence, build, shown_frame, shown_settings
 
 CANARY = "C4nary"
 TAG = "04CANARYTAG99"
@@ -80,6 +71,8 @@ def evidence(**changes: Any) -> Evidence:
         "view": {"status": "Available"},
         "configuration_keys": [],
         "frames": [],
+        "exchanges": [],
+        "tags": [],
         "log_lines": [],
     }
     return Evidence(**(usual | changes))

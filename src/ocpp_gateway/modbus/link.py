@@ -12,6 +12,7 @@ import errno
 import re
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from pymodbus import ModbusException
@@ -82,9 +83,19 @@ class ModbusLink:
     Any doubt about the answers (a time-out, a frame that does not belong to the request, a cancelled request) closes
     the socket, because whatever comes on it next may be the answer to something else; `connect` opens a new one.
     A Modbus exception is an answer like any other: `RegisterRefused`, and the connection stays.
+    `on_exchange` gets whatever is asked and answered, and what becomes of the connection (`flight_recorder`).
     """
 
-    def __init__(self, host: str, port: int = 502, unit_id: int = 255, timeout_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int = 502,
+        unit_id: int = 255,
+        timeout_s: float = 1.0,
+        *,
+        on_exchange: Callable[[str, int, int, bytes | int | str], None] | None = None,
+    ) -> None:
+        self._on_exchange = on_exchange
         self._host, self._port, self._unit_id, self._timeout_s = host, port, unit_id, timeout_s
         self._questions: dict[tuple[Table, int, int], _ReadHolding] = {}
         self._client: AsyncModbusTcpClient | None = None
@@ -120,13 +131,16 @@ class ModbusLink:
                 await client.ctx.call_create()  # client.connect() is this, but keeps the reason of a failure to itself
         except OSError as exc:  # TimeoutError is one
             client.close()
-            raise LinkUnavailable(self._host, self._port, self._why_unavailable(exc)) from exc
+            unavailable = LinkUnavailable(self._host, self._port, self._why_unavailable(exc))
+            self._tell("link", 0, 0, str(unavailable))
+            raise unavailable from exc
         except asyncio.CancelledError:
             client.close()
             raise
         if not client.connected:  # reset before we came to look
             raise LinkUnavailable(self._host, self._port, UNAVAILABLE[errno.ECONNRESET])
         self._client, self._answered = client, False
+        self._tell("link", 0, 0, "connected")
 
     async def close(self) -> None:
         """Close the socket, if one is open; a request under way ends in LinkLostError."""
@@ -143,7 +157,9 @@ class ModbusLink:
             request = self._questions[table, address, count] = question(address, count, self._unit_id)
         answer = await self._answer_to(self._free_client().execute(False, request))
         if isinstance(answer, _RawHolding):
+            self._tell(table.value, address, count, answer.raw)
             return answer.raw
+        self._tell(table.value, address, count, answer.exception_code)
         raise RegisterRefused(table=table, address=address, count=count, exception_code=answer.exception_code)
 
     async def write(self, address: int, value: int) -> None:
@@ -155,8 +171,13 @@ class ModbusLink:
             raise ValueError(f"register {address}: {value!r} is not an integer from 0 to 65535")
         client = self._free_client()
         answer = await self._answer_to(client.write_register(address, value, device_id=self._unit_id))
+        self._tell("write", address, 1, answer.exception_code if answer.isError() else value.to_bytes(2, "big"))
         if answer.isError():
             raise RegisterRefused(table=Table.HOLDING, address=address, count=1, exception_code=answer.exception_code)
+
+    def _tell(self, kind: str, address: int, count: int, outcome: bytes | int | str) -> None:
+        if self._on_exchange is not None:
+            self._on_exchange(kind, address, count, outcome)
 
     def _free_client(self) -> AsyncModbusTcpClient:
         if self._client is None:
@@ -217,6 +238,7 @@ class ModbusLink:
         if self._client is None:
             return
         client, self._client, self._why_closed = self._client, None, str(error)
+        self._tell("link", 0, 0, self._why_closed)
         waiting, self._request = bool(self._request), b""
         if self._alarm is not None:
             self._alarm.cancel()
