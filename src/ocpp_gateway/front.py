@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 from ocpp_gateway import log
@@ -12,12 +13,14 @@ from ocpp_gateway.about import about
 from ocpp_gateway.charger.events import LimitSet
 from ocpp_gateway.clock import Clock
 from ocpp_gateway.errors import StoreError
+from ocpp_gateway.figures import charger_figures
 from ocpp_gateway.instant import Instant, format_utc
 from ocpp_gateway.ocpp16.outbox import Outbox
 from ocpp_gateway.place import Place
 from ocpp_gateway.settings import Settings
 from ocpp_gateway.store import Backlog, LedgerDesk, Store
 from ocpp_gateway.supervisor import Supervisor
+from ocpp_gateway.web.figures import ChargerFigures, GatewayFigures
 
 SLICE = 20
 """So many chargers are shown before others have their turn in the loop: some 2 ms."""
@@ -113,6 +116,27 @@ class Front:
             "read_only": self._read_only,
             **await asyncio.to_thread(about),
         }
+
+    async def figures(self) -> GatewayFigures:
+        """What is measured."""
+        backlogs = await self._all_backlogs()
+        found: list[ChargerFigures] = []
+        for identity, supervisor in zip(self.identities(), self._supervisors, strict=False):
+            if identity in self._places:
+                backlog = None if backlogs is None else backlogs.get(identity, NOTHING_WAITS)
+                found.append(charger_figures(self._places[identity], backlog, restarts=supervisor.restarts))
+                if len(found) % SLICE == 0:
+                    await asyncio.sleep(0)
+        return GatewayFigures(
+            version=version("ocpp-gateway"),
+            uptime_s=self._clock.now().monotonic_s - self._began.monotonic_s,
+            read_only=self._read_only,
+            healthy=self.healthy()[0],
+            store_failing=self._store is None or self._store.failed,
+            clock_synchronised=self._clock.synchronised,
+            clock_offset_s=self._clock.central_system_offset_s,
+            chargers=found,
+        )
 
     # ------------------------------------------------------------ the log
 

@@ -45,7 +45,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frame_pairs": EVERYWHERE | PURE | SHARED | {"flight_recorder", "support_bundle"},
     "about": EVERYWHERE,
     "place": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime", "flight_recorder", "support_bundle", "frame_pairs"},
-    "front": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime", "supervisor", "place", "about", "frame_pairs"},
+    "figures": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime", "place"},
+    "front": EVERYWHERE
+    | PURE
+    | SHARED
+    | ADAPTERS
+    | {"runtime", "supervisor", "place", "about", "figures", "frame_pairs"},
     "gateway": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime", "supervisor", "flight_recorder", "place", "front"},
     "systemd": {"log"},
     "process": EVERYWHERE | PURE | SHARED | {"gateway", "systemd"},

@@ -45,7 +45,7 @@ Direction = Literal["sent", "received"]
 OnFrame = Callable[[Direction, str], None]
 OnCall = Callable[[CallFrame], Awaitable[None]]
 
-Tally = Counter[tuple[Direction, str, str]]
+Tally = Counter[tuple[str, str, str]]
 """How many CALLs, by direction, action and result: answered, refused, timeout or lost."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ocpp_gateway.errors import ConfigurationError, Mistake
@@ -42,6 +43,43 @@ def show_certificate(context: ssl.SSLContext, certificate_file: Path, key_file: 
         if not key_file.exists() or _holds_certificates(certificate_file):
             raise _unusable(key_file, "client_key_file", "an unencrypted PEM key", exc) from exc
         raise _unusable(certificate_file, "client_certificate_file", "a PEM certificate", exc) from exc
+
+
+def certificate_ends_s(file: Path) -> float:
+    """Until when the first certificate of a PEM file is valid, as Unix time. Raises OSError, and ValueError for none.
+
+    The standard library reads no date of a certificate that no peer showed, so this walks to it: RFC 5280 §4.1,
+    tbsCertificate after its version, serial number, signature algorithm and issuer.
+    """
+    pem = file.read_text(encoding="ascii")
+    begin, end = pem.find("-----BEGIN CERTIFICATE-----"), pem.find("-----END CERTIFICATE-----")
+    der = ssl.PEM_cert_to_DER_cert(pem[begin : end + len("-----END CERTIFICATE-----")])
+    try:
+        _, certificate, _ = _element(der, 0)
+        _, at, _ = _element(der, certificate)
+        tag, _, after = _element(der, at)
+        at = after if tag == _VERSION else at
+        for _ in ("serialNumber", "signature", "issuer"):
+            _, _, at = _element(der, at)
+        _, not_before, _ = _element(der, at)
+        _, _, not_after = _element(der, not_before)
+        tag, start, stop = _element(der, not_after)
+    except IndexError as exc:
+        raise ValueError(f"{file} holds a broken certificate") from exc
+    shape = "%y%m%d%H%M%SZ" if tag == _UTC_TIME else "%Y%m%d%H%M%SZ"
+    return datetime.strptime(der[start:stop].decode("ascii"), shape).replace(tzinfo=UTC).timestamp()
+
+
+_VERSION, _UTC_TIME = 0xA0, 0x17
+
+
+def _element(der: bytes, at: int) -> tuple[int, int, int]:
+    """The tag of the DER element there, and where its contents begin and end."""
+    tag, length, start = der[at], der[at + 1], at + 2
+    if length & 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(der[at + 2 : start], "big")
+    return tag, start, start + length
 
 
 def _holds_certificates(file: Path) -> bool:

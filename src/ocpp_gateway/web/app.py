@@ -13,7 +13,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from ocpp_gateway.web import pages
+from ocpp_gateway.web import metrics, pages
 from ocpp_gateway.web.access import Access
 from ocpp_gateway.web.api import chargers, health, history, limits, transactions
 from ocpp_gateway.web.endpoint import Endpoint
@@ -24,7 +24,14 @@ from ocpp_gateway.web.problem import Problem
 STATIC = Path(__file__).parent / "static"
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    chain(health.ENDPOINTS, limits.ENDPOINTS, transactions.ENDPOINTS, history.ENDPOINTS, chargers.ENDPOINTS)
+    chain(
+        health.ENDPOINTS,
+        metrics.ENDPOINTS,
+        limits.ENDPOINTS,
+        transactions.ENDPOINTS,
+        history.ENDPOINTS,
+        chargers.ENDPOINTS,
+    )
 )
 """The API whole, in the order in which paths are tried."""
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ocpp_gateway.charger.events import LimitSet
 from ocpp_gateway.charger.history_series import Resolution
+from ocpp_gateway.web.figures import GatewayFigures
 
 
 class LedgerView(Protocol):
@@ -153,6 +154,10 @@ class GatewayView(Protocol):
 
     async def audit_entries(self, before: int | None, limit: int) -> list[dict[str, Any]]:
         """The audit log, newest first; `before` is the `number` of the last one of the page before."""
+        ...
+
+    async def figures(self) -> GatewayFigures:
+        """What is measured."""
         ...
 
     async def about(self) -> dict[str, Any]:

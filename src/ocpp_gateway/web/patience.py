@@ -7,6 +7,7 @@ asked anything yet only the newest are kept. Nothing of this is logged one by on
 from __future__ import annotations
 
 import asyncio
+import resource
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -17,7 +18,9 @@ ANSWER_TAKEN_WITHIN_S = 10.0
 MOST_WAITING = 64
 """Connections whose request is not whole yet; one more ends the oldest of them."""
 
-MOST_CONNECTIONS = 256
+_open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+MOST_CONNECTIONS = 256 if _open_files == resource.RLIM_INFINITY else min(256, _open_files // 4)
+"""Chargers, central system and store must not run out of files because of the web."""
 
 
 class PatientProtocol(H11Protocol):

@@ -17,11 +17,13 @@ from ocpp_gateway.web.patience import MOST_CONNECTIONS, PatientProtocol
 SHUTDOWN_S = 2
 
 
-async def serve(app: ASGIApp, host: str, port: int, on_started: Callable[[int], None]) -> None:
+async def serve(
+    app: ASGIApp, host: str, port: int, on_started: Callable[[int], None], stopping: asyncio.Event | None = None
+) -> None:
     """Serves for ever; port 0 takes a free one. `on_started` gets the port once connections are accepted.
 
-    Cancelling it lets open requests end (at most 2 s), closes the port, and ends. Raises ConfigurationError when the
-    address cannot be listened on.
+    Cancelling it sets `stopping`, lets open requests end (at most 2 s), closes the port, and ends. Raises
+    ConfigurationError when the address cannot be listened on.
     """
     listener = _listen(host, port)
     server = _Server(
@@ -34,6 +36,7 @@ async def serve(app: ASGIApp, host: str, port: int, on_started: Callable[[int], 
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            backlog=MOST_CONNECTIONS,  # so many are accepted at once, before one can be refused
             timeout_keep_alive=5,
             timeout_graceful_shutdown=SHUTDOWN_S,
         ),
@@ -43,6 +46,8 @@ async def serve(app: ASGIApp, host: str, port: int, on_started: Callable[[int], 
     try:
         await asyncio.shield(serving)
     finally:
+        if stopping is not None:
+            stopping.set()
         server.should_exit = True
         await serving
         listener.close()

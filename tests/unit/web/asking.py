@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlencode
 from starlette.types import ASGIApp
 
 from ocpp_gateway.charger.events import LimitSet
+from ocpp_gateway.web.figures import GatewayFigures
 
 
 class Answer(NamedTuple):
@@ -79,6 +80,7 @@ class View:
         self.parts = {"store": "ok", "chargers": "ok"}
         self.conditions = {"store": "ok", "configuration": "ok", "poll": "ok"}
         self.fault: Fault | None = None
+        self.measured: GatewayFigures | None = None
         self.limited: dict[tuple[str, str, int], LimitSet] = {}
         self.audited: list[tuple[str, str, str]] = []
         self.runs, self.read_only = True, False
@@ -132,6 +134,10 @@ class View:
             for number, (who, action, detail) in enumerate(self.audited, 1)
         ]
         return [entry for entry in reversed(named) if before is None or int(str(entry["number"])) < before][:limit]
+
+    async def figures(self) -> GatewayFigures:
+        assert self.measured is not None
+        return self.measured
 
     async def about(self) -> dict[str, Any]:
         return {"version": "0", "packages": []}
