@@ -38,6 +38,7 @@ from ocpp_gateway.settings import CentralSystem, Charger, Settings, Web
 from ocpp_gateway.settings.tls import client_context
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.store import Store
+from ocpp_gateway.store.care import open_when_possible, watch
 from ocpp_gateway.supervisor import Supervisor
 from ocpp_gateway.web.access import Access, Credentials
 from ocpp_gateway.web.app import create_app
@@ -46,9 +47,6 @@ from ocpp_gateway.web.server import serve
 
 HISTORY_S = 60.0
 """How often the power history goes to the store: one commit for all chargers."""
-
-STORE_CHECK_S = 10.0
-"""How often a store that failed is tried, so that its recovery is known without anything to write."""
 
 
 class Gateway(Front):
@@ -68,7 +66,7 @@ class Gateway(Front):
             on_web(port)
             on_started()
 
-        store = await Store.open(self._settings.store.url)
+        store = await open_when_possible(self._settings.store.url)
         self._store = store
         log = structlog.get_logger("ocpp_gateway")
         try:
@@ -82,7 +80,7 @@ class Gateway(Front):
                     supervisor = Supervisor(charger.identity, run)
                     self._supervisors.append(supervisor)
                     tasks.create_task(supervisor.run(), name=f"{charger.identity}: supervisor")
-                tasks.create_task(_watch(store), name="store watch")
+                tasks.create_task(watch(store), name="store watch")
                 tasks.create_task(self._keep_histories(store), name="power history")
                 web = self._settings.web
                 if web.enabled:
@@ -192,15 +190,6 @@ async def _access(store: Store, web: Web) -> Access:
             "web_needs_a_password", set_up_code=access.setup_code, page=f"http://{web.host}:{web.port}/set-up"
         )
     return access
-
-
-async def _watch(store: Store) -> None:
-    """Find out when a store that failed can write again."""
-    while True:
-        await asyncio.sleep(STORE_CHECK_S)
-        if store.failed:
-            with contextlib.suppress(StoreError):
-                await store.try_writing()
 
 
 def endpoint(identity: str, central: CentralSystem) -> Endpoint:

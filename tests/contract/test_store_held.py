@@ -70,7 +70,10 @@ async def test_fault_d_05_what_cannot_be_written_waits_and_keeps_its_order(store
         assert not await store.keep(CP, [])
         assert store.failed
     assert await store.keep(CP, [message("stop", "StopTransaction")])
-    assert [line["event"] for line in told if line["log_level"] == "error"] == ["held_in_memory"]
+    assert [line["event"] for line in told if line["log_level"] == "error"] == [
+        "memory_exhaustion",
+        "held_in_memory",
+    ]
 
     loaded = await store.load(CP)
     assert (loaded.meters, loaded.open_transactions[0].last_meter_wh) == ((MeterRecord(1, 100),), 100)

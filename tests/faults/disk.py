@@ -6,9 +6,11 @@ image, taken while the writer is stopped, is what a power cut leaves of it, on a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 TRIES = 20
@@ -25,6 +27,17 @@ def why_not() -> str | None:
         return f"needs {', '.join(missing)}"
     tried = subprocess.run(["losetup", "--find"], capture_output=True, check=False)
     return None if tried.returncode == 0 else "needs a free loop device"
+
+
+def why_no_small_one() -> str | None:
+    """Why this machine has no disk in memory; None when it has."""
+    if os.geteuid() != 0:
+        return "needs root, to mount a file system in memory"
+    with tempfile.TemporaryDirectory() as folder:
+        tried = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False)
+        if tried.returncode == 0:
+            _run("umount", folder)
+    return None if tried.returncode == 0 else "needs the right to mount a file system in memory"
 
 
 class CuttableDisk:
@@ -66,6 +79,30 @@ class CuttableDisk:
 
     def _writes(self) -> str:
         return Path(f"/sys/block/{self._device}/stat").read_text().split()[4]
+
+
+class SmallDisk:
+    """A file system in memory at `path` that is soon full, until `close`."""
+
+    def __init__(self, folder: Path, size_mb: int) -> None:
+        self.path = folder / "small"
+        self.path.mkdir()
+        self._filling = self.path / "filling"
+        _run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(self.path))
+
+    def fill(self) -> None:
+        """Leave not one block."""
+        with contextlib.suppress(OSError), self._filling.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    def clear(self) -> None:
+        """Take that away again."""
+        self._filling.unlink()
+
+    def close(self) -> None:
+        """Give it back."""
+        _run("umount", "--lazy", str(self.path))
 
 
 def _run(*command: str) -> str:

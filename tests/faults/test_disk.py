@@ -12,6 +12,7 @@ import pytest
 from faults import inside_commit
 from faults.disk import CuttableDisk, why_not
 from faults.stage import Stage, at_length, play
+from faults.story import CONNECTORS
 from ocpp_gateway.charger.records import ConfigurationRecord
 from ocpp_gateway.store import Store
 
@@ -65,26 +66,27 @@ def test_fault_d_06_a_slow_disk_keeps_the_charger_fed_and_answers_prompt(tmp_pat
 
 
 @pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
-def test_fault_d_02_a_disk_full_at_the_first_start_is_told_and_the_next_start_makes_up_for_it(tmp_path: Path) -> None:
-    disk = CuttableDisk(tmp_path, size_mb=4)
+def test_fault_d_02_a_gateway_on_a_full_disk_says_so_and_begins_once_there_is_room(tmp_path: Path) -> None:
+    disk, told = CuttableDisk(tmp_path, size_mb=4), tmp_path / "told"
+    told.touch()
 
     async def tale(stage: Stage) -> None:
         filling = disk.path / "filling"
         with contextlib.suppress(OSError), filling.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(1024))
-        gateway = await stage.forks.start(stage.config, log=tmp_path / "told")
-        async with asyncio.timeout(100):
-            await gateway.gone.wait()
-        told = (tmp_path / "told").read_text("utf-8")
-        assert "gateway.db" in told
-        assert "Traceback" not in told
+        gateway = await stage.forks.start(stage.config, log=told)
+        await stage.site.until(lambda: "memory_exhaustion" in told.read_text("utf-8"), timeout_s=600)
+        assert "the disk is full" in told.read_text("utf-8")
+        assert gateway.alive
+        assert not stage.site.charger.writes
         filling.unlink()
-        await stage.commissioned()
-        gateway = await stage.start()
+        await stage.site.until(lambda: all(map(stage.site.statuses, CONNECTORS)), timeout_s=600)
+        stage.story.born()
         await stage.polling()
         await stage.story.visit(1, 10)
         await stage.stop(gateway)
+        assert "Traceback" not in told.read_text("utf-8")
 
     try:
         play(disk.path, tale)

@@ -13,16 +13,15 @@ import structlog.testing
 import trustme
 
 from integration.site import a_site
-from ocpp_gateway import gateway as gateway_module
 from ocpp_gateway import supervisor
-from ocpp_gateway.store import database
+from ocpp_gateway.store import care, database
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that is waited for, at a tenth of its time or less."""
     monkeypatch.setattr(database, "_BUSY_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(gateway_module, "STORE_CHECK_S", 0.2)
+    monkeypatch.setattr(care, "CHECK_S", 0.2)
     monkeypatch.setattr(supervisor, "FIRST_WAIT_S", 0.1)
     monkeypatch.setattr(supervisor, "LONGEST_WAIT_S", 0.4)
     monkeypatch.setattr(supervisor, "RECOVERED_AFTER_S", 1.0)

@@ -118,7 +118,8 @@ def wait_for_locks(connection: Connection, *, wait: bool) -> None:
 
 def write_nothing(connection: Connection) -> None:
     """Writes a page that holds what it held. SQLite leaves out an UPDATE that changes nothing, but not this."""
-    connection.exec_driver_sql("PRAGMA user_version = 0")
+    held = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA user_version = {held}")
 
 
 def _connect(path: Path) -> Connection:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from ocpp_gateway import failpoints
 from ocpp_gateway.charger.history import Stretch
@@ -21,26 +20,23 @@ from ocpp_gateway.errors import StoreError, StoreUnavailable
 from ocpp_gateway.instant import format_utc
 from ocpp_gateway.log import logger
 from ocpp_gateway.store import database, outbox, power_history, read, sqlite_file, web_access, write
+from ocpp_gateway.store.floor import Levels
 from ocpp_gateway.store.held import HeldCommits, message_ids
 from ocpp_gateway.store.lock import StoreLock
 from ocpp_gateway.store.outbox import Resent
 from ocpp_gateway.store.power_history import Waiting
 from ocpp_gateway.store.read import Backlog, OutboxRow
+from ocpp_gateway.store.reserve import Room
 from ocpp_gateway.store.retention import RETENTION, delete_expired
+from ocpp_gateway.store.shortage import count_dropped, is_worth_writing
 from ocpp_gateway.store.thinning import QUEUE_BOUND, QueueBound
+from ocpp_gateway.store.transactor import Transactor, open_transactor
 from ocpp_gateway.store.web_access import AuditEntry, WebAccess
 
 Result = TypeVar("Result")
 
 RETRY_S = 1.0
 """How often it is tried to write what waits in memory."""
-
-_PASSING = tuple(
-    f"SQLITE_{name}"
-    for name in ("FULL", "IOERR", "READONLY", "CANTOPEN", "BUSY", "LOCKED", "NOMEM", "PROTOCOL", "CORRUPT", "NOTADB")
-)
-"""What the disk and the operator can do to a commit; all else is a bug, and tried again would fail again."""
-_UNSYNCED = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
 
 
 class Store:
@@ -55,7 +51,7 @@ class Store:
     def __init__(
         self,
         path: Path,
-        connection: Connection,
+        transactor: Transactor,
         thread: ThreadPoolExecutor,
         held: ExitStack,
         *,
@@ -63,9 +59,7 @@ class Store:
         now: Callable[[], datetime],
     ) -> None:
         self._path = path
-        self._connection = connection
-        self._patient = True
-        self._suspect = False  # a sync failed: nobody knows what is on the disk
+        self._transactor = transactor
         self._thread = thread
         self._held = held
         self._known: set[str] = set()  # charge points that have their row
@@ -75,8 +69,16 @@ class Store:
         self._closed = False
         self._in_memory: dict[str, HeldCommits] = {}
         self._retry_s = 0.0
-        self.failed = False
+
+    @property
+    def failed(self) -> bool:
         """Whether the last thing asked of the database failed, and nothing was written since."""
+        return self._transactor.failed
+
+    @property
+    def short_of_room(self) -> bool:
+        """Whether the disk is so full that meter values are given up for the bills."""
+        return self._transactor.reserve.room is not Room.AMPLE
 
     @classmethod
     async def open(
@@ -93,12 +95,12 @@ class Store:
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         held = ExitStack()  # what `close` gives back, the lock last
         try:
-            connection = await _on(thread, lambda: _open(path, held, (now or _utc_now)()))
+            transactor = await _on(thread, lambda: _open(path, held, (now or _utc_now)()))
         except BaseException:  # cancelled: the thread may have opened all of it
             await _on(thread, held.close)
             thread.shutdown(wait=False)
             raise
-        store = cls(path, connection, thread, held, queue_bound=queue_bound, now=now or _utc_now)
+        store = cls(path, transactor, thread, held, queue_bound=queue_bound, now=now or _utc_now)
         store._tidy_daily()
         return store
 
@@ -115,7 +117,6 @@ class Store:
                 log.error("lost_at_the_end", charge_point=charge_point, messages=messages, problem=str(exc))
         self._closed = True
         try:
-            await _on(self._thread, lambda: database.close_database(self._connection))  # maybe not the first one
             await _on(self._thread, self._held.close)
         finally:
             self._thread.shutdown(wait=False)
@@ -133,19 +134,21 @@ class Store:
         is_known = charge_point in self._known
         earlier = list(held.commits) if held else []
 
-        def work(connection: Connection) -> None:
+        floor = self._transactor.floor
+
+        def work(connection: Connection) -> Levels | None:
             if not is_known:
                 write.ensure_charge_point(connection, charge_point)
             for commit in earlier:
                 if not outbox.is_there(connection, charge_point, message_ids(commit)):
-                    for record in commit:
-                        write.write(connection, charge_point, record)
-            for record in records:
-                write.write(connection, charge_point, record)
+                    self._write_records(connection, charge_point, commit)
+            self._write_records(connection, charge_point, records)
             self._bound.hold(connection, charge_point, [*chain.from_iterable(earlier), *records])
+            risen = floor.rise(connection, charge_point, [*chain.from_iterable(earlier), *records])
             failpoints.reach("inside_commit", records)
+            return risen
 
-        await self._write(work)
+        await self._write(work, after=lambda risen: None if risen is None else floor.keep(risen))
         self._known.add(charge_point)
         if held:
             held.clear()
@@ -175,6 +178,10 @@ class Store:
     async def try_writing(self) -> None:
         """Writes something that means nothing, so that `failed` is true to life. Raises StoreError when it fails."""
         await self._write(database.write_nothing)
+
+    async def lay_by_reserve(self) -> bool:
+        """Lays by what is given up when the disk is full, if there is room for it; whether it is there."""
+        return await _on(self._thread, self._transactor.reserve.lay_by)
 
     async def outbox_head(self, charge_point: str, central_system: str = MAIN) -> OutboxRow | None:
         """The oldest message not yet answered nor given up, or None. Its `created_at` is the age of the queue."""
@@ -252,7 +259,9 @@ class Store:
         return await self._write(lambda connection: outbox.resend_transaction(connection, charge_point, local_id))
 
     async def keep_history(self, waiting: Mapping[str, Waiting]) -> None:
-        """Keeps stretches of the power history, of all charge points in one transaction."""
+        """Keeps stretches of the power history, of all charge points in one transaction, if there is room to spare."""
+        if self.short_of_room:
+            raise StoreUnavailable(f"the store {self._path} has room for transactions only")
 
         def work(connection: Connection) -> None:
             for charge_point, (rows, zero_s) in waiting.items():
@@ -312,58 +321,64 @@ class Store:
         if rest is not None:
             self._tidy_later(stopped_before, rest)
 
-    async def _write(self, work: Callable[[Connection], Result]) -> Result:
-        result = await self._run(work)
+    async def _write(
+        self, work: Callable[[Connection], Result], *, after: Callable[[Result], None] = lambda result: None
+    ) -> Result:
+        """The result of `work`; `after` gets it on the thread, before anybody else, once that is committed."""
+        result = await self._run(work, after=after)
         if self.failed:
-            self.failed = False
+            self._transactor.failed = False
             logger(__name__).info("store_writes_again", store=str(self._path))
         return result
 
-    async def _run(self, work: Callable[[Connection], Result]) -> Result:
+    async def _run(
+        self, work: Callable[[Connection], Result], *, after: Callable[[Result], None] = lambda result: None
+    ) -> Result:
         if self._closed:
             raise StoreError(f"the store {self._path} is closed")
-        return await _on(self._thread, lambda: self._in_transaction(work))
+        return await _on(self._thread, lambda: self._in_transaction(work, after))
 
-    def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
-        if self._suspect:
-            self._reopen()
-        if self._patient is self.failed:  # whoever held it up once is not waited for again, while cars charge
-            self._patient = not self.failed
-            database.wait_for_locks(self._connection, wait=self._patient)
+    def _in_transaction(
+        self, work: Callable[[Connection], Result], after: Callable[[Result], None] = lambda result: None
+    ) -> Result:
         try:
-            with self._connection.begin():
-                return work(self._connection)
-        except DBAPIError as exc:
+            result = self._transactor.run(work)
+        except StoreError:
             self._bound.forget()
-            self.failed = True
-            name = getattr(exc.orig, "sqlite_errorname", "")
-            self._suspect = name in _UNSYNCED
-            kind = StoreUnavailable if name.startswith(_PASSING) else StoreError
-            raise kind(f"the store {self._path} failed: {exc.orig}") from exc
-        except (ValueError, OverflowError) as exc:  # text that is no Unicode, NaN, a number beyond 64 bits
-            raise StoreError(f"the store {self._path} cannot hold a value: {exc}") from exc
+            raise
+        after(result)
+        return result
 
-
-    def _reopen(self) -> None:
-        """What the kernel has said once of a failed sync it does not say again: only a new look at the file tells."""
-        try:
-            database.close_database(self._connection)
-            self._connection = database.reopen(self._path)
-        except DBAPIError as exc:
-            raise StoreUnavailable(f"the store {self._path} failed: {exc.orig}") from exc
-        self._suspect, self._patient = False, True
+    def _write_records(self, connection: Connection, charge_point: str, records: Sequence[Record]) -> None:
+        """Writes them, but for what a disk that is almost full has no room for."""
+        room = self._transactor.reserve.room
+        if room is Room.AMPLE:
+            for record in records:
+                write.write(connection, charge_point, record)
+            return
+        dropped = []
+        for record in records:
+            if is_worth_writing(connection, charge_point, record, room):
+                write.write(connection, charge_point, record)
+            else:
+                dropped.append(record)
+        count_dropped(connection, charge_point, dropped)
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _open(path: Path, held: ExitStack, now: datetime) -> Connection:
+def _open(path: Path, held: ExitStack, now: datetime) -> Transactor:
     sqlite_file.check_directory(path)
-    held.callback(StoreLock(path).release)
-    connection = database.open_or_salvage(path, now)
-    held.callback(database.close_database, connection)
-    return connection
+
+    def connect() -> Connection:
+        held.callback(StoreLock(path).release)
+        return database.open_or_salvage(path, now)
+
+    transactor = open_transactor(path, connect)
+    held.callback(transactor.close)
+    return transactor
 
 
 async def _on(thread: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:

@@ -43,11 +43,11 @@ def superfluous(samples: Sequence[QueuedSample]) -> list[int]:
 
     The first of all stays, so the head of a queue, which its delivery may have in hand, is never taken from it.
     """
-    kept = {next(window).seq for _, window in groupby(samples, lambda sample: _window(sample.created_at))}
+    kept = {next(window).seq for _, window in groupby(samples, lambda sample: window_of(sample.created_at))}
     return [sample.seq for sample in samples[:-1] if sample.seq not in kept and sample.transmissions == 0]
 
 
-def _window(stamp: str) -> tuple[str, int]:
+def window_of(stamp: str) -> tuple[str, int]:
     """Which quarter of an hour, of UTC or of the boot whose UTC time is not known."""
     if stamp.startswith("@"):
         boot, _, monotonic_s = stamp.rpartition("@")
@@ -130,6 +130,11 @@ def delete_messages(connection: Connection, seqs: Iterable[int]) -> None:
         connection.execute(_drop_row, rows)
 
 
+def count_thinned(connection: Connection, charge_point: str, messages: int) -> None:
+    """Adds to how many meter values that charge point has lost undelivered."""
+    connection.execute(_count, {"charge_point": charge_point, "thinned": messages})
+
+
 def _thin(connection: Connection, charge_point: str, central_system: str, *, wanted: int) -> int:
     """How many messages it has taken out of the queue: as many as wanted, or all that the rule allows."""
     queue = {"charge_point": charge_point, "central_system": central_system}
@@ -145,6 +150,6 @@ def _thin(connection: Connection, charge_point: str, central_system: str, *, wan
         if thinned >= wanted:
             break
     if thinned:
-        connection.execute(_count, {"charge_point": charge_point, "thinned": thinned})
+        count_thinned(connection, charge_point, thinned)
         logger(__name__).warning("meter_values_thinned", charge_point=charge_point, messages=thinned)
     return thinned

@@ -64,14 +64,14 @@ async def test_a_file_that_is_there_is_not_overwritten(running: Store, url: str,
         back_up(url, copy)
 
 
-async def test_fault_d_08_a_restored_copy_gives_no_number_again(
+async def test_fault_d_08_a_restored_copy_gives_no_number_again_and_no_meter_goes_back(
     running: Store, url: str, copy: Path, tmp_path: Path
 ) -> None:
     await running.close()
     aside = restore(url, copy, NOW)
 
     store = await opened(url)
-    assert (await store.load(CP)).meters == (MeterRecord(1, 100),)
+    assert (await store.load(CP)).meters == (MeterRecord(1, 200),)
     await store.commit(CP, [OutboxDone(1), message("after")])
     row = await store.outbox_head(CP)
     assert row is not None

@@ -1,0 +1,44 @@
+"""What a store needs of whoever runs a gateway: patience with a full disk at the start, and a look now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from ocpp_gateway.errors import StoreError, StoreUnavailable
+from ocpp_gateway.log import logger
+from ocpp_gateway.store.store import Store
+
+CHECK_S = 10.0
+"""How often a store that failed is tried, so that its recovery is known without anything to write."""
+
+
+async def open_when_possible(url: str) -> Store:
+    """The store, as soon as the disk has room for opening it (faults D-02). Raises StoreError for all else.
+
+    Until then nothing is known of sessions and limits, so nothing is written to any charger, and no central system is
+    told anything: a charger that was commanded before goes back to its own fallback.
+    """
+    told = False
+    while True:
+        try:
+            return await Store.open(url)
+        except StoreUnavailable as exc:
+            if not told:
+                effect = "no charger is written to: its own fallback acts, until there is room"
+                logger(__name__).error("memory_exhaustion", problem=str(exc), effect=effect)
+            told = True
+        await asyncio.sleep(CHECK_S)
+
+
+async def watch(store: Store) -> None:
+    """Find out when a store that failed can write again, and keep its reserve."""
+    told = False
+    while True:
+        with contextlib.suppress(StoreError):
+            if store.failed:
+                await store.try_writing()
+            if not await store.lay_by_reserve() and not told and not store.short_of_room:
+                logger(__name__).warning("no_room_for_the_reserve", effect="a full disk stops transactions at once")
+                told = True
+        await asyncio.sleep(CHECK_S)
