@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import inf
 
 from ocpp_gateway.charger import authorization, meter_values, metering, readings, tags, transactions
+from ocpp_gateway.charger.records import TransactionRecord
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, Ending, Evidence
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.registers.snapshot import ConnectorSnapshot
@@ -102,7 +103,7 @@ def _take_counters(
         charging_s=registers.charging_s,
         now_s=turn.now_s,
         rated_power_w=point.settings.connector_cap_w,
-        zero_proves=settled or connector.transaction is None,
+        zero_proves=settled or _began_on_this_link(point, connector.transaction, turn),
     )
     connector.meter = fed
     if fed.suspicion is not None and meter.suspicion is None:
@@ -117,6 +118,18 @@ def _take_counters(
         readings.keep(connector, turn, connector.transaction.local_id, did)
     energy_grew = fed.total_wh > meter.total_wh
     return registers.status is Status.CHARGING or (connector.plugged and (seconds_grew or energy_grew))
+
+
+def _began_on_this_link(point: ChargePoint, transaction: TransactionRecord | None, turn: Turn) -> bool:
+    """Whether the transaction, if there is one, is no older than the connection to the charger.
+
+    Status and counters are not read at once: it may have begun with the counters of the session before. They must be
+    seen to fall, and be kept so, or after a kill it would look as if its own had been reset.
+    """
+    if transaction is None:
+        return True
+    began = transaction.started_at
+    return point.link_up_s is not None and began.boot_id == turn.now.boot_id and began.monotonic_s >= point.link_up_s
 
 
 def _take_tag(point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn) -> None:

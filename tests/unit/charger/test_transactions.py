@@ -344,6 +344,26 @@ def test_in_the_first_10_s_after_a_reconnect_an_energy_of_zero_is_no_new_segment
     assert bench.connector().meter.total_wh == 5_000
 
 
+def test_fault_k_09_a_transaction_begun_while_the_counters_were_those_of_the_session_before_survives_a_kill() -> None:
+    bench = Bench().online().linked().charging(id_tag="FIRST")
+    bench.charge(wh=2_300, seconds=520)
+    bench.leave()
+    bench.killed_and_restarted().online().give(LinkUp(DUO))
+    bench.poll()
+    bench.card("SECOND")
+    bench.see(status=Status.CHARGING)  # the status was read after the car began, the counters before
+    bench.see(session_energy_wh=0, charging_s=1)
+    bench.charge(wh=200, seconds=5)
+    bench.killed_and_restarted().online().linked()
+    bench.charge(wh=100, seconds=15)
+    bench.leave()
+    assert [s["idTag"] for s in bench.starts()] == ["FIRST", "SECOND"]
+    taken_wh = [
+        stop["meterStop"] - start["meterStart"] for start, stop in zip(bench.starts(), bench.stops(), strict=True)
+    ]
+    assert taken_wh == [2_300, 300]
+
+
 @pytest.mark.parametrize(
     ("after", "goes_on"),
     [
