@@ -13,6 +13,7 @@ from ocpp_gateway.cli import (
     backup,
     central,
     check,
+    commission,
     config,
     demo,
     healthcheck,
@@ -21,6 +22,7 @@ from ocpp_gateway.cli import (
     probe,
     run,
     simulate,
+    support_bundle,
     transactions,
     why,
 )
@@ -45,6 +47,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.command("commission")(commission.commission)
 app.add_typer(config.app, name="config")
 app.command("probe")(probe.probe)
 app.add_typer(mapping.app, name="mapping")
@@ -54,6 +57,7 @@ app.add_typer(backend.app, name="backend")
 app.add_typer(transactions.app, name="transactions")
 app.command("why")(why.why)
 app.add_typer(limit.app, name="limit")
+app.command("support-bundle")(support_bundle.support_bundle)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("healthcheck")(healthcheck.healthcheck)
