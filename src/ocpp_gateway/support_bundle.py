@@ -24,6 +24,9 @@ from ocpp_gateway.log import REDACTED, masked_id_tag, shown_url, without_secrets
 from ocpp_gateway.registers.fields import Field
 from ocpp_gateway.settings import Charger, Settings
 
+TRANSACTIONS = 50
+"""So many of the last ones are in a bundle."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -33,6 +36,7 @@ class Evidence:
     settings: dict[str, Any]  # from `shown_settings`
     view: dict[str, Any]
     configuration_keys: Sequence[dict[str, Any]]  # as GetConfiguration answers
+    transactions: Sequence[dict[str, Any]]  # the last ones, as the ledger lists them
     frames: Sequence[Frame]
     exchanges: Sequence[Exchange]
     tags: Sequence[Field]  # the registers that hold an id tag
@@ -60,6 +64,7 @@ def build(evidence: Evidence, now: Instant, *, start: str | None = None, stop: s
             "settings.json": _pretty(evidence.settings),
             "charge_point.json": _pretty(without_secrets(evidence.view)),
             "configuration_keys.json": _pretty(without_secrets(list(evidence.configuration_keys))),
+            "transactions.json": _pretty(without_secrets(list(evidence.transactions))),
             "frames.jsonl": _joined(
                 json.dumps({"at": _stamp(at_s, now), "direction": direction, "frame": shown_frame(text)})
                 for at_s, direction, text in evidence.frames

@@ -70,6 +70,7 @@ def evidence(**changes: Any) -> Evidence:
         "settings": shown_settings(SETTINGS, SETTINGS.chargers[0]),
         "view": {"status": "Available"},
         "configuration_keys": [],
+        "transactions": [],
         "frames": [],
         "exchanges": [],
         "tags": [],

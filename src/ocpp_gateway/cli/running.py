@@ -22,6 +22,16 @@ HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 def ask(settings: Settings, method: str, path: str, body: Any = None) -> Any:
     """The gateway's answer as JSON; None when none listens there. Ends the command when the gateway refuses."""
+    answer = _answer(settings, method, path, body)
+    return None if answer is None else json.loads(answer) if answer else {}
+
+
+def download(settings: Settings, path: str) -> bytes | None:
+    """A file that the gateway makes; otherwise as `ask`."""
+    return _answer(settings, "GET", path)
+
+
+def _answer(settings: Settings, method: str, path: str, body: Any = None) -> bytes | None:
     import http.client
 
     web = settings.web
@@ -34,15 +44,15 @@ def ask(settings: Settings, method: str, path: str, body: Any = None) -> Any:
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         response = connection.getresponse()
-        text = response.read().decode("utf-8", "replace")
+        content = response.read()
     except (OSError, http.client.HTTPException):
         return None
     finally:
         connection.close()
     if response.status >= 400:
-        typer.echo(_refusal(response.status, text), err=True)
+        typer.echo(_refusal(response.status, content.decode("utf-8", "replace")), err=True)
         raise typer.Exit(1)
-    return json.loads(text) if text else {}
+    return content
 
 
 def _refusal(status: int, text: str) -> str:

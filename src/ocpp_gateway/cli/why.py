@@ -40,25 +40,12 @@ def why(
 
 def _from_store(settings: Settings, identity: str, connector_id: int) -> dict[str, Any]:
     """The same answer of a gateway that does not run: nothing was read from the charger, so all of that is null."""
-    from ocpp_gateway import mapping_files
-    from ocpp_gateway.charger.core import ChargerCore
     from ocpp_gateway.charger.why import why as explain
+    from ocpp_gateway.cli.stopped import charger_of, stored_core
     from ocpp_gateway.clock import system_clock
-    from ocpp_gateway.gateway import point_settings
-    from ocpp_gateway.store.read import load
-    from ocpp_gateway.store.reader import read_store
 
-    charger = next((charger for charger in settings.chargers if charger.identity == identity), None)
-    if charger is None:
-        _end(f"no charger of this file is called {identity}")
-    now = system_clock().now()
-    core = ChargerCore(
-        point_settings(charger, mapping_files.load(charger.mapping)),
-        read_store(settings.store.url, lambda connection: load(connection, identity)),
-        from_file=charger.configuration,
-        started_at=now,
-        new_id=lambda: "",
-    )
+    now, charger = system_clock().now(), charger_of(settings, identity)
+    core = stored_core(settings, charger, now)
     if connector_id != 0 and connector_id not in core.point.connectors:
         _end(f"{identity} has no connector {connector_id}")
     return explain(core.point, connector_id, now)
