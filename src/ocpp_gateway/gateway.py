@@ -84,8 +84,15 @@ class Gateway(Front):
                 tasks.create_task(self._keep_histories(store), name="power history")
                 web = self._settings.web
                 if web.enabled:
-                    app = create_app(self, await _access(store, web), host=web.host, allowed_hosts=web.allowed_hosts)
-                    tasks.create_task(serve(app, web.host, web.port, listening), name="web")
+                    stopping = asyncio.Event()
+                    app = create_app(
+                        self,
+                        await _access(store, web),
+                        host=web.host,
+                        allowed_hosts=web.allowed_hosts,
+                        stopping=stopping,
+                    )
+                    tasks.create_task(serve(app, web.host, web.port, listening, stopping), name="web")
                 else:
                     on_started()
                 log.info("gateway_started", chargers=len(self._settings.chargers), read_only=self._read_only)
@@ -121,7 +128,12 @@ class Gateway(Front):
         """One life of one charger's tasks, from what the store knows."""
         identity, clock = charger.identity, self._clock
         core = ChargerCore(
-            point_settings(charger, mapping, read_only=self._read_only),
+            point_settings(
+                charger,
+                mapping,
+                read_only=self._read_only,
+                refuse_unstored=self._settings.store.on_failure == "refuse",
+            ),
             await store.load(identity),
             from_file=charger.configuration,
             started_at=clock.now(),
@@ -147,13 +159,14 @@ class Gateway(Front):
             read_only=self._read_only,
         )
         central = self._settings.central_system_of(charger)
+        connect_to_central = partial(
+            connect,
+            endpoint(identity, central),
+            ping_interval_s=lambda: timing().web_socket_ping_interval_s,
+        )
         session = Session(
             charge_point=identity,
-            connect=partial(
-                connect,
-                endpoint(identity, central),
-                ping_interval_s=lambda: timing().web_socket_ping_interval_s,
-            ),
+            connect=connect_to_central,
             post=runtime.post,
             deliver=runtime.deliver,
             learn_time=clock.learn,
@@ -169,7 +182,8 @@ class Gateway(Front):
             timing=timing,
             now=clock.now,
         )
-        place = Place(self._settings, charger, runtime, poller, session, store, self._recorders[identity], clock)
+        recorder = self._recorders[identity]
+        place = Place(self._settings, charger, runtime, poller, session, store, recorder, clock, connect_to_central)
         self._places[identity], self._outboxes[identity] = place, outbox
         uploads = Uploads(
             charge_point=identity,
@@ -210,7 +224,9 @@ def fallback_of(charger: Charger) -> Fallback | None:
     return None if fallback is None else Fallback(power_w=fallback.power_w, after_s=fallback.after_s)
 
 
-def point_settings(charger: Charger, mapping: Mapping, *, read_only: bool = False) -> ChargePointSettings:
+def point_settings(
+    charger: Charger, mapping: Mapping, *, read_only: bool = False, refuse_unstored: bool = False
+) -> ChargePointSettings:
     """What the core needs of a charger's settings and mapping."""
     return ChargePointSettings(
         max_power_w=charger.max_power_w,
@@ -226,6 +242,7 @@ def point_settings(charger: Charger, mapping: Mapping, *, read_only: bool = Fals
         unknown_id_tag=charger.authorization.unknown_id_tag,
         connector_max_power_w=charger.connector_max_power_w,
         read_only=read_only,
+        refuse_unstored=refuse_unstored,
         accept_standing_tag=mapping.tag.standing == "accept",
         obey_lower=charger.power.obey_lower,
         fallback_trigger_factor=None if mapping.fallback is None else mapping.fallback.trigger_factor,

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from ocpp_gateway import support_bundle
-from ocpp_gateway.charger.events import LimitRemoved, LimitSet
+from ocpp_gateway.charger.events import AvailabilityAsked, LimitRemoved, LimitSet, StartAsked, StopAsked
 from ocpp_gateway.charger.history_series import Resolution, Span, resolution_for, series
+from ocpp_gateway.charger.requests.local import availability_objection, start_objection, stop_objection
 from ocpp_gateway.charger.schedule import profiles, schedule
-from ocpp_gateway.charger.state import ChargePoint
+from ocpp_gateway.charger.state import ChargePoint, Connector
 from ocpp_gateway.charger.view import external_limits_view, view
 from ocpp_gateway.charger.why import why
 from ocpp_gateway.clock import Clock
-from ocpp_gateway.errors import StoreError
+from ocpp_gateway.errors import ActionRefused, ConfigurationError, PeerError, StoreError
 from ocpp_gateway.flight_recorder import FlightRecorder
 from ocpp_gateway.frame_pairs import Filter, pairs
 from ocpp_gateway.instant import age_s, format_utc
 from ocpp_gateway.log import masked_id_tag, recent_lines, shown_url, without_secrets
 from ocpp_gateway.modbus.poller import Poller
+from ocpp_gateway.ocpp16.connection import WebSocket
 from ocpp_gateway.ocpp16.session import Session
 from ocpp_gateway.registers.register_image import Reading
 from ocpp_gateway.registers.vocabulary import Role
 from ocpp_gateway.runtime import ChargerRuntime
 from ocpp_gateway.settings import Charger, Settings
-from ocpp_gateway.store import Backlog, Store, ledger
+from ocpp_gateway.store import Backlog, Store
 from ocpp_gateway.support_bundle import Evidence
 
 
@@ -42,6 +45,7 @@ class Place:
     store: Store
     recorder: FlightRecorder
     clock: Clock
+    connect: Callable[[], Awaitable[WebSocket]]  # as the session does, with the same identity and password
 
     # ------------------------------------------------------------ what it shows
 
@@ -182,20 +186,12 @@ class Place:
             settings=support_bundle.shown_settings(self.settings, self.charger),
             view=await self.view(),
             configuration_keys=self._point.configuration.report([])["configurationKey"],
-            transactions=await self._transactions(),
             frames=self.recorder.ocpp.frames(),
             exchanges=self.recorder.modbus.exchanges(),
             tags=self.recorder.tags,
             log_lines=recent_lines.of(self.runtime.identity),
         )
         return await asyncio.to_thread(support_bundle.build, evidence, self.clock.now(), start=start, stop=stop)
-
-    async def _transactions(self) -> list[dict[str, Any]]:
-        asked, limit = self.runtime.identity, support_bundle.TRANSACTIONS
-        try:
-            return await self.store.ledger(lambda connection: ledger.transactions(connection, asked, limit=limit))
-        except StoreError:
-            return []
 
     def limits(self) -> list[dict[str, Any]]:
         """The limits from outside OCPP."""
@@ -215,12 +211,83 @@ class Place:
         await self.runtime.deliver(LimitRemoved(source, connector_id))
         return True
 
+    async def start(self, connector_id: int, id_tag: str) -> dict[str, Any]:
+        """Let somebody charge. Gives what came of it so far. Raises ActionRefused with the reason."""
+        connector = self._connector(connector_id)
+        _refuse(start_objection(self._point, connector, id_tag, self.clock.now().monotonic_s))
+        await self.runtime.deliver(StartAsked(connector_id, id_tag))
+        return {"outcome": self._came_of(connector)}
+
+    def _came_of(self, connector: Connector) -> str:
+        """What a start has come to, once the core has dealt with it."""
+        asked = (request.connector_id for request in self._point.pending_authorize.values())
+        if connector.transaction is not None:
+            return "started"
+        if connector.authorization is not None:
+            return "waits_for_plug"
+        if connector.connector_id in asked:
+            return "asks_central_system"
+        if connector.unasked is not None:
+            return "waits_for_central_system"
+        return "refused" if connector.closed else "released"
+
+    async def stop(self, connector_id: int) -> None:
+        """End the transaction of a connector; on return its end is on disk. Raises ActionRefused with the reason."""
+        _refuse(stop_objection(self._point, self._connector(connector_id)))
+        await self.runtime.deliver(StopAsked(connector_id))
+
+    async def set_availability(self, connector_id: int, *, operative: bool) -> dict[str, Any]:
+        """Put a connector (0: all) in or out of service. `scheduled`: a transaction goes on. Raises ActionRefused."""
+        point = self._point
+        concerned = list(point.connectors.values()) if connector_id == 0 else [self._connector(connector_id)]
+        _refuse(availability_objection(point, operative=operative))
+        await self.runtime.deliver(AvailabilityAsked(connector_id, operative))
+        running = any(connector.transaction is not None for connector in concerned)
+        return {"operative": operative, "scheduled": running and not operative}
+
+    async def reconnect(self, side: str) -> None:
+        """Let go of the connection to the `charger` or the `central_system`; a new one follows."""
+        if side == "charger":
+            await self.poller.reconnect()
+        else:
+            self.session.restart()
+
+    async def test_connection(self) -> dict[str, Any]:
+        """Whether the central system can be reached and lets us in: address, TLS, subprotocol, password; no message.
+
+        A connection that stands is proof enough: a second one of the same name might end it.
+        """
+        if self.session.connected:
+            return {"reached": True, "stands_already": True, "took_s": None, "problem": None}
+        began_s = self.clock.now().monotonic_s
+        try:
+            connection = await self.connect()
+        except (PeerError, ConfigurationError) as exc:
+            return {"reached": False, "stands_already": False, "took_s": self._since(began_s), "problem": str(exc)}
+        took_s = self._since(began_s)
+        await connection.close()
+        return {"reached": True, "stands_already": False, "took_s": took_s, "problem": None}
+
+    def _since(self, began_s: float) -> float:
+        return round(self.clock.now().monotonic_s - began_s, 3)
+
+    def _connector(self, connector_id: int) -> Connector:
+        connector = self._point.connectors.get(connector_id)
+        if connector is None:
+            raise ActionRefused(f"there is no connector {connector_id}")
+        return connector
+
     def _has(self, connector_id: int) -> bool:
         return connector_id == 0 or connector_id in self._point.connectors
 
     @property
     def _point(self) -> ChargePoint:
         return self.runtime.core.point
+
+
+def _refuse(objection: str | None) -> None:
+    if objection is not None:
+        raise ActionRefused(objection)
 
 
 def _register(reading: Reading) -> dict[str, Any]:

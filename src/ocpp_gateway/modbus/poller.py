@@ -151,6 +151,10 @@ class Poller:
             self._decided_s = asyncio.get_running_loop().time()
             self._commanded.set()
 
+    async def reconnect(self) -> None:
+        """Let go of the connection, as an operator asks; a new one follows after the usual wait."""
+        await self._link.close()
+
     async def run(self) -> None:
         """Poll until cancelled."""
         try:

@@ -95,6 +95,27 @@ class ChargerView(Protocol):
         ...
 
 
+    async def start(self, connector_id: int, id_tag: str) -> dict[str, Any]:
+        """Let somebody charge; gives the `outcome` so far. Raises ActionRefused with the reason."""
+        ...
+
+    async def stop(self, connector_id: int) -> None:
+        """End the transaction of a connector. Raises ActionRefused with the reason."""
+        ...
+
+    async def set_availability(self, connector_id: int, *, operative: bool) -> dict[str, Any]:
+        """Put a connector (0: all) in or out of service. Raises ActionRefused with the reason."""
+        ...
+
+    async def reconnect(self, side: str) -> None:
+        """Let go of the connection to the `charger` or the `central_system`; a new one follows."""
+        ...
+
+    async def test_connection(self) -> dict[str, Any]:
+        """Whether the central system can be reached and lets us in; nothing is sent to it."""
+        ...
+
+
 class GatewayView(Protocol):
     """What the gateway shows of itself and of all chargers."""
 

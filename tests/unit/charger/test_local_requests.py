@@ -116,5 +116,5 @@ def test_a_gateway_that_writes_nothing_promises_nothing() -> None:
 
 def test_nothing_is_asked_of_a_connector_that_is_not_there() -> None:
     bench = central()
-    effects = bench.give(StartAsked(9, "DESK")) + bench.give(StopAsked(9)) + bench.give(AvailabilityAsked(9, operative=False))
-    assert effects == []
+    for event in (StartAsked(9, "DESK"), StopAsked(9), AvailabilityAsked(9, operative=False)):
+        assert bench.give(event) == []

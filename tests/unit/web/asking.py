@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlencode
 from starlette.types import ASGIApp
 
 from ocpp_gateway.charger.events import LimitSet
+from ocpp_gateway.errors import ActionRefused
 from ocpp_gateway.web.figures import GatewayFigures
 
 
@@ -36,6 +37,8 @@ class One:
         self.shown = shown
         self.told: list[dict[str, Any]] = []
         self.asked: dict[str, Any] = {}
+        self.acted: list[tuple[Any, ...]] = []
+        self.objection: str | None = None
 
     async def view(self) -> dict[str, Any]:
         return self.shown
@@ -66,6 +69,28 @@ class One:
 
     def health(self) -> dict[str, Any]:
         return {"modbus": {}, "central_system": {}, "clock": {}}
+
+    async def start(self, connector_id: int, id_tag: str) -> dict[str, Any]:
+        self._act("start", connector_id, id_tag)
+        return {"outcome": "started"}
+
+    async def stop(self, connector_id: int) -> None:
+        self._act("stop", connector_id)
+
+    async def set_availability(self, connector_id: int, *, operative: bool) -> dict[str, Any]:
+        self._act("availability", connector_id, operative)
+        return {"operative": operative, "scheduled": False}
+
+    async def reconnect(self, side: str) -> None:
+        self._act("reconnect", side)
+
+    async def test_connection(self) -> dict[str, Any]:
+        return {"reached": True, "stands_already": True, "took_s": None, "problem": None}
+
+    def _act(self, *action: Any) -> None:
+        if self.objection is not None:
+            raise ActionRefused(self.objection)
+        self.acted.append(action)
 
     async def support_bundle(self, *, start: str | None = None, stop: str | None = None) -> bytes:
         return b"PK"

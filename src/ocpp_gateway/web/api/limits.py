@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ocpp_gateway.charger.events import LimitSet
+from ocpp_gateway.web import answers
 from ocpp_gateway.web.access import Role
-from ocpp_gateway.web.endpoint import Body, Endpoint, Parameter, principal_of, query_integer, read_json
+from ocpp_gateway.web.answers import Many
+from ocpp_gateway.web.endpoint import Body, Endpoint, Parameter, audit, query_integer, read_json
 from ocpp_gateway.web.gateway_view import GatewayView
 from ocpp_gateway.web.problem import FieldError, Problem
 
@@ -58,7 +60,7 @@ async def _set(request: Request, gateway: GatewayView) -> Response:
     if not await gateway.set_limit(identity, limit):
         raise Problem(503, "the charger's tasks do not run just now; see the log")
     if before is None or before["power_w"] != body.power_w:  # not each heartbeat
-        await _audit(request, gateway, "limit_set", f"{source}: {identity}/{body.connector_id}: {body.power_w} W")
+        await audit(request, gateway, "limit_set", f"{source}: {identity}/{body.connector_id}: {body.power_w} W")
     return JSONResponse(_limit_of(await gateway.limits(), identity, source, body.connector_id))
 
 
@@ -68,7 +70,7 @@ async def _remove(request: Request, gateway: GatewayView) -> Response:
     connector_id = query_integer(request, "connector_id", 0, least=0, most=255)
     if not await gateway.remove_limit(identity, source, connector_id):
         raise Problem(404, "there is no such limit")
-    await _audit(request, gateway, "limit_removed", f"{source}: {identity}/{connector_id}")
+    await audit(request, gateway, "limit_removed", f"{source}: {identity}/{connector_id}")
     return Response(status_code=204)
 
 
@@ -90,11 +92,6 @@ def _limit_of(limits: list[dict[str, Any]], identity: str, source: str, connecto
     return next((limit for limit in limits if key.items() <= limit.items()), None)
 
 
-async def _audit(request: Request, gateway: GatewayView, action: str, detail: str) -> None:
-    principal = principal_of(request)
-    await gateway.audit("" if principal is None else principal.name, action, detail)
-
-
 _WHICH = (
     Parameter("charger", "identity; may be absent when there is one charger"),
     Parameter("connector_id", "0 is the whole station", {"type": "integer", "minimum": 0, "maximum": 255}),
@@ -107,7 +104,7 @@ ENDPOINTS = (
         _why,
         "Why the limit of a connector is what it is; connector 0 is the station",
         tag="limits",
-        answers={200: {"type": "object"}, 404: "problem"},
+        answers={200: answers.Why, 404: "problem"},
     ),
     Endpoint(
         "GET",
@@ -115,7 +112,7 @@ ENDPOINTS = (
         _limits,
         "The limits from outside OCPP",
         tag="limits",
-        answers={200: {"type": "array", "items": {"type": "object"}}},
+        answers={200: Many(answers.Limit)},
     ),
     Endpoint(
         "PUT",
@@ -125,7 +122,7 @@ ENDPOINTS = (
         needs=Role.OPERATOR,
         tag="limits",
         body=LimitBody,
-        answers={200: {"type": "object"}, 404: "problem", 409: "problem", 503: "problem"},
+        answers={200: answers.Limit, 404: "problem", 409: "problem", 503: "problem"},
     ),
     Endpoint(
         "DELETE",
@@ -135,6 +132,6 @@ ENDPOINTS = (
         needs=Role.OPERATOR,
         tag="limits",
         query=_WHICH,
-        answers={204: None, 404: "problem"},
+        answers={204: None, 404: "problem", 422: "problem"},
     ),
 )

@@ -8,8 +8,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ocpp_gateway.errors import StoreError
+from ocpp_gateway.web import answers
 from ocpp_gateway.web.access import Role
-from ocpp_gateway.web.endpoint import Body, Endpoint, Parameter, principal_of, query_integer, read_json
+from ocpp_gateway.web.answers import Many
+from ocpp_gateway.web.api.actions import Nothing
+from ocpp_gateway.web.endpoint import Endpoint, Parameter, audit, paged, query_integer, query_text, read_json
 from ocpp_gateway.web.gateway_view import GatewayView
 from ocpp_gateway.web.problem import Problem
 
@@ -17,13 +20,11 @@ PAGE, MOST = 50, 500
 _HIGHEST = 2**63 - 1
 
 
-class Nothing(Body):
-    """An order without any particulars: `{}`."""
-
-
 async def _transactions(request: Request, gateway: GatewayView) -> Response:
     before = query_integer(request, "before", _HIGHEST, least=1, most=_HIGHEST)
-    return JSONResponse(await gateway.ledger.transactions(_charger(request), before, _limit(request)))
+    limit = _limit(request)
+    rows = await gateway.ledger.transactions(query_text(request, "charger"), before, limit)
+    return paged(request, rows, limit, "before", "number")
 
 
 async def _transaction(request: Request, gateway: GatewayView) -> Response:
@@ -32,7 +33,9 @@ async def _transaction(request: Request, gateway: GatewayView) -> Response:
 
 async def _dead_letters(request: Request, gateway: GatewayView) -> Response:
     after = query_integer(request, "after", 0, least=0, most=_HIGHEST)
-    return JSONResponse(await gateway.ledger.dead_letters(_charger(request), after, _limit(request)))
+    limit = _limit(request)
+    rows = await gateway.ledger.dead_letters(query_text(request, "charger"), after, limit)
+    return paged(request, rows, limit, "after", "seq")
 
 
 async def _resend_transaction(request: Request, gateway: GatewayView) -> Response:
@@ -51,10 +54,9 @@ async def _resend_message(request: Request, gateway: GatewayView) -> Response:
 
 
 async def _queued(request: Request, gateway: GatewayView, queued: list[dict[str, Any]]) -> Response:
-    principal = principal_of(request)
     for row in queued:
         detail = f"{row['charge_point']}: {row['action']}, message {row['seq']}"
-        await gateway.audit("" if principal is None else principal.name, "message_resent", detail)
+        await audit(request, gateway, "message_resent", detail)
     return JSONResponse(queued)
 
 
@@ -67,17 +69,13 @@ async def _the_one(request: Request, gateway: GatewayView) -> dict[str, Any]:
     return found[0]
 
 
-def _charger(request: Request) -> str | None:
-    return request.query_params.get("charger") or None
-
-
 def _limit(request: Request) -> int:
     return query_integer(request, "limit", PAGE, least=1, most=MOST)
 
 
 _OF_ONE = Parameter("charger", "only of this charge point")
 _MOST = Parameter("limit", "rows of a page", {"type": "integer", "minimum": 1, "maximum": MOST, "default": PAGE})
-_LIST = {200: {"type": "array", "items": {"type": "object"}}}
+_RESENT = {200: Many(answers.Resent)}
 
 ENDPOINTS = (
     Endpoint(
@@ -87,7 +85,7 @@ ENDPOINTS = (
         "Transactions, newest first",
         tag="transactions",
         query=(_OF_ONE, _MOST, Parameter("before", "`number` of the last one of the page before", {"type": "integer"})),
-        answers=_LIST,
+        answers={200: Many(answers.Transaction)},
     ),
     Endpoint(
         "POST",
@@ -97,7 +95,7 @@ ENDPOINTS = (
         needs=Role.OPERATOR,
         tag="transactions",
         body=Nothing,
-        answers=_LIST | {404: "problem", 409: "problem"},
+        answers=_RESENT | {404: "problem", 409: "problem"},
     ),
     Endpoint(
         "GET",
@@ -105,7 +103,7 @@ ENDPOINTS = (
         _transaction,
         "All that a transaction rests on, by its local_id, the beginning of it, or its transactionId",
         tag="transactions",
-        answers={200: {"type": "object"}, 404: "problem", 409: "problem"},
+        answers={200: answers.TransactionLedger, 404: "problem", 409: "problem"},
     ),
     Endpoint(
         "GET",
@@ -114,7 +112,7 @@ ENDPOINTS = (
         "Messages that were given up, oldest first",
         tag="transactions",
         query=(_OF_ONE, _MOST, Parameter("after", "`seq` of the last one of the page before", {"type": "integer"})),
-        answers=_LIST,
+        answers={200: Many(answers.QueuedMessage)},
     ),
     Endpoint(
         "POST",
@@ -124,6 +122,6 @@ ENDPOINTS = (
         needs=Role.OPERATOR,
         tag="transactions",
         body=Nothing,
-        answers=_LIST | {404: "problem"},
+        answers=_RESENT | {404: "problem"},
     ),
 )
