@@ -29,7 +29,7 @@ from ocpp_gateway.registers.register_image import Reading
 from ocpp_gateway.registers.vocabulary import Role
 from ocpp_gateway.runtime import ChargerRuntime
 from ocpp_gateway.settings import Charger, Settings
-from ocpp_gateway.store import Backlog, Store
+from ocpp_gateway.store import Backlog, Store, ledger
 from ocpp_gateway.support_bundle import Evidence
 
 
@@ -186,12 +186,20 @@ class Place:
             settings=support_bundle.shown_settings(self.settings, self.charger),
             view=await self.view(),
             configuration_keys=self._point.configuration.report([])["configurationKey"],
+            transactions=await self._transactions(),
             frames=self.recorder.ocpp.frames(),
             exchanges=self.recorder.modbus.exchanges(),
             tags=self.recorder.tags,
             log_lines=recent_lines.of(self.runtime.identity),
         )
         return await asyncio.to_thread(support_bundle.build, evidence, self.clock.now(), start=start, stop=stop)
+
+    async def _transactions(self) -> list[dict[str, Any]]:
+        asked, limit = self.runtime.identity, support_bundle.TRANSACTIONS
+        try:
+            return await self.store.ledger(lambda connection: ledger.transactions(connection, asked, limit=limit))
+        except StoreError:
+            return []
 
     def limits(self) -> list[dict[str, Any]]:
         """The limits from outside OCPP."""
