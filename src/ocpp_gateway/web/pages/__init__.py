@@ -12,6 +12,7 @@ from ocpp_gateway.web.access import Access, Role
 from ocpp_gateway.web.endpoint import require
 from ocpp_gateway.web.gateway_view import GatewayView
 from ocpp_gateway.web.pages import charger, entrance, itself, ledger, messages, overview, settings
+from ocpp_gateway.web.pages.render import page
 from ocpp_gateway.web.problem import Problem
 
 Page = Callable[[Request, GatewayView], Awaitable[Response]]
@@ -47,20 +48,22 @@ def routes(gateway: GatewayView, access: Access) -> list[Route]:
     return [
         *entrance.routes(access),
         *settings.routes(gateway, access),
-        *(_route(path, page, gateway) for path, page in PAGES),
+        *(_route(path, shown, gateway) for path, shown in PAGES),
     ]
 
 
-def _route(path: str, page: Page, gateway: GatewayView) -> Route:
+def _route(path: str, shown: Page, gateway: GatewayView) -> Route:
     async def serve(request: Request) -> Response:
         require(request, Role.VIEWER)
-        return await page(request, gateway)
+        return await shown(request, gateway)
 
     return Route(path, serve, methods=["GET"])
 
 
-def asked_to_log_in(request: Request, problem: Problem) -> Response | None:
-    """Somebody unknown who wants to see a page is shown the way in; None for everybody else."""
-    if problem.status != 401 or "text/html" not in request.headers.get("accept", ""):
+def shown_to_people(request: Request, problem: Problem) -> Response | None:
+    """A problem as a page, and for somebody unknown the way in; None for whoever is no browser that opens a page."""
+    if "text/html" not in request.headers.get("accept", "") or "hx-request" in request.headers:
         return None
-    return RedirectResponse("/log-in", 303)
+    if problem.status == 401:
+        return RedirectResponse("/log-in", 303)
+    return page(request, "error.html", status=problem.status, problem=problem)

@@ -21,6 +21,7 @@ SOURCES = {
     "availability": "being out of service",
     "operator": "the local operator",
     "another_master": "another Modbus master",
+    "store": "a store that cannot write",
     "safe_state": "a charger that does not follow",
     "station_share": "its share of the station's limit",
     "current_guard": "a phase that carried too much",

@@ -26,6 +26,13 @@ async function reasonOf(answer) {
   } catch { return `the gateway answered ${answer.status}`; }
 }
 
+/** What an action came to, where its answer says more than that it was done. */
+function outcomeOf(told) {
+  if (told?.reached) return told.stands_already ? "the connection stands" : `reached in ${told.took_s} s`;
+  if (told?.scheduled) return "when the transaction ends";
+  return told?.outcome ? told.outcome.replaceAll("_", " ") : "done";
+}
+
 async function call(form) {
   const method = form.dataset.api;
   const options = { method, headers: { "x-form-token": document.body.dataset.formToken, accept: "application/json" } };
@@ -37,9 +44,9 @@ async function call(form) {
   const answer = await fetch(form.action, options);
   if (!answer.ok) return say("refused", `Refused: ${await reasonOf(answer)}`);
   const told = answer.status === 204 ? null : await answer.json().catch(() => null);
-  form.dispatchEvent(new CustomEvent("answered", { detail: told, bubbles: true }));
-  if (form.dataset.reset !== undefined) form.reset();
-  say("said", form.dataset.done ?? `${form.querySelector("[type=submit]").textContent.trim()}: done`);
+  const name = form.querySelector("[type=submit]").textContent.trim();
+  if (told?.reached === false) say("refused", `${name}: ${told.problem}`);
+  else say("said", form.dataset.done ?? `${name}: ${outcomeOf(told)}`);
   document.body.dispatchEvent(new Event("changed"));
 }
 

@@ -84,7 +84,7 @@ class Chart {
   }
 
   take(view) {
-    const connector = view.connectors.find((one) => one.connector_id === this.connector);
+    const connector = view.connectors?.[this.connector];
     if (view.identity !== this.identity || !connector) return;
     this.latest = this.kind.series.map((one) => one.now(connector));
     this.add();
@@ -92,7 +92,7 @@ class Chart {
 
   /** What is now goes to the right; what has left the chart goes. */
   add() {
-    if (!this.latest) return;
+    if (!this.latest || document.getElementById("stream").classList.contains("down")) return;
     this.rows[0].push(Date.now() / 1000);
     this.latest.forEach((value, index) => this.rows[index + 1].push(value));
     const oldest_s = Date.now() / 1000 - this.span_s;
@@ -102,9 +102,9 @@ class Chart {
   }
 
   paint() {
-    const limits = this.rows[2].filter((value) => value !== null);
+    const steps = this.rows[2].filter((value, index, row) => value !== null && value !== row[index - 1]);
     this.figure.dataset.points = this.rows[0].length;
-    this.figure.dataset.last = limits.at(-1) ?? "";
+    this.figure.dataset.limits = steps.slice(-10).join(" "); // for whoever cannot see the chart
     if (this.figure.clientWidth) this.plot.setData(this.rows);
   }
 
@@ -123,6 +123,7 @@ document.addEventListener("click", (event) => {
   article.querySelectorAll("[data-span]").forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
   charts.filter((chart) => article.contains(chart.figure)).forEach((chart) => chart.show(Number(button.dataset.span)));
 });
+setInterval(() => charts.forEach((chart) => chart.add()), 1000); // the stream tells of changes alone
 new ResizeObserver(() => charts.forEach((chart) => chart.fit())).observe(document.getElementById("content"));
 document.addEventListener("toggle", () => charts.forEach((chart) => chart.fit()), true);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((chart) => { chart.draw(); chart.paint(); }));

@@ -13,6 +13,7 @@ const SOURCES = {
   availability: "being out of service",
   operator: "the local operator",
   another_master: "another Modbus master",
+  store: "a store that cannot write",
   safe_state: "a charger that does not follow",
   station_share: "its share of the station's limit",
   current_guard: "a phase that carried too much",
@@ -35,7 +36,7 @@ function age(time_s) {
 export function localTime(stamp) {
   const time = new Date(stamp);
   const today = time.toDateString() === new Date().toDateString();
-  return today ? time.toLocaleTimeString() : time.toLocaleString();
+  return today ? time.toLocaleTimeString(undefined, { hourCycle: "h23" }) : time.toLocaleString(undefined, { hourCycle: "h23" });
 }
 
 const FORMS = {
