@@ -15,6 +15,7 @@ from ocpp_gateway.errors import ConfigurationError, Mistake
 from ocpp_gateway.settings.checks import Origin, mistakes_across
 from ocpp_gateway.settings.environment import overlaid, section_in
 from ocpp_gateway.settings.model import Section, Settings, is_path
+from ocpp_gateway.settings.versions import up_to_date
 from ocpp_gateway.yaml_document import parse_yaml, validate
 
 S = TypeVar("S", bound=BaseModel)
@@ -32,7 +33,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """
     file = settings_file(path)
     document = parse_yaml(mapping_files.read_text(file), str(file))
-    overlay = overlaid(_with_paths_from(file.parent.absolute(), document.data), environ)
+    overlay = overlaid(_with_paths_from(file.parent.absolute(), up_to_date(document.data)), environ)
     document = dataclasses.replace(document, data=overlay.data)
     usable = usable_part(Settings, overlay.data if isinstance(overlay.data, dict) else {})
     across = mistakes_across(usable, Origin(document, overlay.variables))

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from ocpp_gateway.errors import ConfigurationError, Mistake
+from ocpp_gateway.settings.versions import check_version
 
 AuthorizationMode = Literal["charger", "central_system", "free"]
 
@@ -303,7 +304,7 @@ class Log(Section):
 class Settings(Section):
     """gateway.yaml."""
 
-    version: Literal[1] = Field(description="of this file's format: 1")
+    version: Annotated[Literal[1], BeforeValidator(check_version)] = Field(description="of this file's format: 1")
     central_system: CentralSystem = Field(description="the OCPP central system")
     chargers: Annotated[tuple[Charger, ...], Field(strict=False)] = Field(description="the chargers, at least one")
     store: StoreSettings = Field(default=StoreSettings(), description="where transactions are kept")

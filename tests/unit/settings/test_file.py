@@ -153,7 +153,14 @@ def test_five_mistakes_of_five_kinds_are_all_told_with_their_places(mistakes: Mi
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        pytest.param("version: 1", "version: 2", "gateway.yaml:1:10: version: must be one of 1", id="version"),
+        pytest.param("version: 1", "version: 0", "gateway.yaml:1:10: version: must be one of 1", id="version"),
+        pytest.param(
+            "version: 1",
+            "version: 2",
+            "gateway.yaml:1:10: version: is of a newer ocpp-gateway than this one, which reads 1: "
+            "install the newer one, or take back the file that was here before the upgrade (docs/upgrading.md)",
+            id="newer version",
+        ),
         pytest.param("version: 1\n", "", "gateway.yaml:1:1: version: is missing", id="no version"),
         pytest.param(
             "max_power_w: 44000",
