@@ -34,6 +34,8 @@ from ocpp_gateway.charger.events import (
     ReplyWithRegister,
     Restart,
     StartTransfer,
+    StoreFailed,
+    StoreRecovered,
 )
 from ocpp_gateway.charger.history import History
 from ocpp_gateway.charger.records import OutboxRecord, Record, StampsResolved
@@ -140,6 +142,7 @@ class ChargerRuntime:
         self._store = store
         self._clock = clock
         self._late: _Late | None = None  # while nothing can be written
+        self._store_news: Event | None = None
         self.transactions_started = 0
         self.transactions_ended = Counter[str]()  # by OCPP's reason
         self._busy_from_s: float | None = None  # on the loop's clock; None while the owner waits for an event
@@ -191,6 +194,7 @@ class ChargerRuntime:
                 failpoints.reach("before_commit", records)
                 stored = await self._store.keep(self.identity, records)
                 failpoints.reach("after_commit", records)
+                self._tell_core(records, stored=stored)
                 if not stored:
                     self._act_unstored(event, effects, done, sides)
                     continue
@@ -210,6 +214,16 @@ class ChargerRuntime:
                 self.transactions_started += 1
             elif record.action == "StopTransaction":
                 self.transactions_ended[record.payload.get("reason", "Local")] += 1
+
+    def _tell_core(self, records: Iterable[Record], *, stored: bool) -> None:
+        """What became of a commit is an event of its own, and the next one."""
+        if stored and self._late is not None:
+            self._store_news = StoreRecovered()
+        if not stored:
+            starts = (r for r in records if isinstance(r, OutboxRecord) and r.action == "StartTransaction")
+            began = frozenset(start.local_id for start in starts if start.local_id is not None)
+            if began or self._late is None:
+                self._store_news = StoreFailed(began)
 
     def _act_unstored(
         self, event: Event, effects: list[Effect], done: asyncio.Future[None] | None, sides: Sides
@@ -243,6 +257,9 @@ class ChargerRuntime:
         sides.outbox.wake()
 
     async def _next(self) -> tuple[Event, asyncio.Future[None] | None]:
+        if self._store_news is not None:
+            news, self._store_news = self._store_news, None
+            return news, None
         deadline_s = self.core.next_deadline_s
         wait_s = None if deadline_s is None else max(deadline_s - self._clock.now().monotonic_s, 0.0)
         if self._late is not None:

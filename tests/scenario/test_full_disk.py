@@ -133,3 +133,53 @@ async def test_fault_d_03_power_stays_limited_and_no_promise_is_made(tmp_path: P
         assert asked.result() == {"status": "Accepted"}
         assert world.store is not None
         assert len((await world.store.load(IDENTITY)).profiles) == 1
+
+
+async def test_fault_d_03_where_it_is_refused_no_new_session_gets_energy_until_it_can_be_stored(tmp_path: Path) -> None:
+    async with a_world(
+        tmp_path,
+        poll_interval_s=POLL_S,
+        authorization={"mode": "charger"},
+        configuration=CONFIGURATION,
+        refuse_unstored=True,
+    ) as world:
+        await world.until("01:00")
+        world.plug_in(1, ALICE, wants_wh=40_000)
+        await world.until("01:10:01")
+        with full_disk():
+            await world.until("01:20")  # Alice's meter is the first that cannot be stored
+            world.plug_in(2, BOB, wants_wh=40_000)
+            await world.until("01:25")
+            assert world.connector(1).commanded_w == 22_000
+            assert (world.connector(2).commanded_w, world.connector(2).transaction) == (0, None)
+            assert world.connector(2).meter.total_wh == 0
+        await world.until("01:26")
+        assert world.connector(2).commanded_w == 22_000
+        assert world.connector(2).transaction is not None
+        await world.until("02:00")
+        world.unplug(1)
+        world.unplug(2)
+        await world.until("02:10")
+        started = [payload for action, payload in told(world) if action == "StartTransaction"]
+        assert [payload["connectorId"] for payload in started] == [1, 2]
+
+
+async def test_fault_d_03_a_session_whose_own_start_cannot_be_stored_waits_too(tmp_path: Path) -> None:
+    async with a_world(
+        tmp_path,
+        poll_interval_s=POLL_S,
+        authorization={"mode": "charger"},
+        configuration=CONFIGURATION,
+        refuse_unstored=True,
+    ) as world:
+        await world.until("01:00")
+        with full_disk() as logged:
+            world.plug_in(1, ALICE, wants_wh=40_000)
+            await world.until("01:10")
+            assert world.connector(1).commanded_w == 0
+            assert world.connector(1).meter.total_wh <= 200
+        assert [line for line in logged if line["event"] == "new_sessions_wait_for_the_store"]
+        await world.until("01:20")
+        assert world.connector(1).commanded_w == 22_000
+        assert world.connector(1).meter.total_wh > 1000
+        assert [action for action, _ in told(world)].count("StartTransaction") == 1

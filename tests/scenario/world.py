@@ -119,6 +119,7 @@ class World:
     link: ShortLink
     connect: Callable[[], Awaitable[Connection]]
     queue_bound: int = QUEUE_BOUND
+    refuse_unstored: bool = False
     server: CentralServer | None = None
     ids: count[int] = field(default_factory=lambda: count(1))
     _gateway: asyncio.Task[None] | None = None
@@ -149,7 +150,7 @@ class World:
             charger = Charger.model_validate(self.config)
             mapping = mapping_files.load(charger.mapping)
             core = self.core = ChargerCore(
-                point_settings(charger, mapping),
+                point_settings(charger, mapping, refuse_unstored=self.refuse_unstored),
                 await store.load(IDENTITY),
                 from_file=charger.configuration,
                 started_at=self.clock.now(),
@@ -282,6 +283,7 @@ async def a_world(
     started: bool = True,
     websocket: bool = False,
     queue_bound: int = QUEUE_BOUND,
+    refuse_unstored: bool = False,
     **config: object,
 ) -> AsyncIterator[World]:
     """A world at midnight. `config` are keys of a charger in gateway.yaml."""
@@ -317,7 +319,8 @@ async def a_world(
         except ConnectionRefusedError as exc:
             raise PeerError(str(exc)) from exc
 
-    world = World(folder, whole, charger, central, clock, ShortLink(charger), through_a_pipe, queue_bound)
+    link = ShortLink(charger)
+    world = World(folder, whole, charger, central, clock, link, through_a_pipe, queue_bound, refuse_unstored)
     async with contextlib.AsyncExitStack() as stack:
         if websocket:
             server = world.server = await stack.enter_async_context(CentralServer(central))

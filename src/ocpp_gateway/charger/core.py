@@ -28,6 +28,7 @@ from ocpp_gateway.charger import (
     safe_state,
     stamps,
     transactions,
+    unstored,
 )
 from ocpp_gateway.charger.events import (
     Answered,
@@ -52,6 +53,8 @@ from ocpp_gateway.charger.events import (
     SnapshotTaken,
     StartAsked,
     StopAsked,
+    StoreFailed,
+    StoreRecovered,
     TransferChanged,
 )
 from ocpp_gateway.charger.id_tags import info_of
@@ -346,6 +349,8 @@ _RULES: dict[type[Any], Callable[[ChargePoint, Any, Turn], None]] = {
     TransferChanged: _transfer_changed,
     LimitSet: external_limits.set_limit,
     LimitRemoved: external_limits.remove_limit,
+    StoreFailed: unstored.store_failed,
+    StoreRecovered: unstored.store_recovered,
     StartAsked: local.start_asked,
     StopAsked: local.stop_asked,
     AvailabilityAsked: local.availability_asked,

@@ -222,6 +222,18 @@ class AvailabilityAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreFailed:
+    """Nothing can be stored, and `began`, by local id, are transactions that begin in what waits. Comes repeatedly."""
+
+    began: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRecovered:
+    """All that waited is stored."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlineReached:
     """The moment that `ChargerCore.next_deadline` named has come."""
 
@@ -243,6 +255,8 @@ Event = (
     | TransferChanged
     | LimitSet
     | LimitRemoved
+    | StoreFailed
+    | StoreRecovered
     | StartAsked
     | StopAsked
     | AvailabilityAsked

@@ -12,6 +12,7 @@ CHARGE_POINT_MAX_PROFILE = "charge_point_max_profile"
 TX_PROFILE, TX_DEFAULT_PROFILE = "tx_profile", "tx_default_profile"
 GATE, AVAILABILITY, STATION_SHARE = "gate", "availability", "station_share"
 CURRENT_GUARD, SAFE_STATE, ANOTHER_MASTER = "current_guard", "safe_state", "another_master"
+STORE = "store"
 OPERATOR = "operator"
 
 OWN_SOURCES = frozenset(
@@ -28,6 +29,7 @@ OWN_SOURCES = frozenset(
         CURRENT_GUARD,
         SAFE_STATE,
         ANOTHER_MASTER,
+        STORE,
     }
 )
 """What the gateway itself calls its sources: nobody else may speak under these names."""

@@ -21,11 +21,13 @@ from ocpp_gateway.charger.limit_border import (
     GATE,
     INSTALLATION,
     SAFE_STATE,
+    STORE,
     TX_DEFAULT_PROFILE,
     TX_PROFILE,
 )
 from ocpp_gateway.charger.reservations import holds
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, InstalledProfile, SafeState
+from ocpp_gateway.charger.unstored import is_refused
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.smart_charging.composite_schedule import UNCONSTRAINED, InForce, Limit, earliest, limit_at
 from ocpp_gateway.smart_charging.power import PHASES, limit_power_w
@@ -84,6 +86,7 @@ def connector_sources(point: ChargePoint, connector: Connector, now: Instant) ->
         *_external(point, connector.connector_id, now),
         _another_master(point, connector.connector_id, now),
         _safe_state(connector.safe_state, now),
+        _store(point, connector),
     ]
 
 
@@ -102,6 +105,13 @@ def _safe_state(state: SafeState | None, now: Instant) -> Source:
         return _says(SAFE_STATE, None)
     until = now.plus(max(state.try_at_s - now.monotonic_s, 0.0)) if state.lowered else None
     return Source(SAFE_STATE, 0, until=until, detail=f"the charger did not take {state.written_w} W: {state.reason}")
+
+
+def _store(point: ChargePoint, connector: Connector) -> Source:
+    """0 W for a session that nothing can be stored of, where the operator wants it so."""
+    if not is_refused(point, connector):
+        return _says(STORE, None)
+    return _says(STORE, 0, "nothing can be stored: no new session gets power (store.on_failure: refuse)")
 
 
 def _external(point: ChargePoint, connector_id: int, now: Instant) -> list[Source]:

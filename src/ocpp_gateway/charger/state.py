@@ -53,6 +53,7 @@ class ChargePointSettings:
     connector_max_power_w: int | None = None
     read_only: bool = False
     accept_standing_tag: bool = False
+    refuse_unstored: bool = False  # no energy for a new session while nothing can be stored
     obey_lower: bool = False  # a lower limit that another master wrote is left for a while
     fallback_trigger_factor: int | None = None  # intervals after which the charger falls back; None: it does not
     number_of_connectors: int = 1  # until the charger, or the store, tells
@@ -213,6 +214,7 @@ class ChargePoint:
     reservations: list[ReservationRecord] = field(default_factory=list)
     list_conflict: bool = False  # the central system contradicted the local list it sent; to be told once
     diagnostics_status: str | None = None  # of an upload that runs
+    unstored: frozenset[str] | None = None  # transactions that began while nothing can be stored, if that is refused
     restart_after: set[str] = field(default_factory=set)  # transactions whose ends a Reset wants told first
     restart_by_s: float | None = None  # a Reset waits no longer than until then
 

@@ -271,6 +271,11 @@ class StoreSettings(Section):
         default="sqlite:////var/lib/ocpp-gateway/gateway.db",
         description="`sqlite:///` and the path of a file; four slashes make an absolute path",
     )
+    on_failure: Literal["charge", "refuse"] = Field(
+        default="charge",
+        description="`charge`: while nothing can be stored, new sessions wait in memory; `refuse`: they get no power "
+        "until it can; running ones go on either way",
+    )
 
 
 class Web(Section):
