@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 from types import TracebackType
+from typing import Protocol, Self
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
@@ -22,18 +23,32 @@ WRITES = {6, 16}
 TICK_S = 0.2
 
 
-class SimulatorServer:
-    """The charger's network side: `async with SimulatorServer(charger, port=0) as server: server.port`.
+class Registers(Protocol):
+    """A charger as its network side meets it, at the moment `now_s`. Refusals are ModbusException."""
+
+    now_s: float
+    charging_speed: float
+
+    def advance(self, now_s: float) -> None:
+        """Let time pass until then."""
+
+    def read(self, table: Table, address: int, count: int) -> tuple[int, ...]:
+        """The words of `count` registers."""
+
+    def write(self, address: int, value: int) -> None:
+        """Set a holding register."""
+
+
+class RegisterServer:
+    """A charger's network side: `async with RegisterServer(charger, port=0) as server: server.port`.
 
     The charger's time goes on from where it is, with the clock; charging runs `speed` times faster. Every answer waits
     `delay_s`; a request on another connection meanwhile finds the charger busy (exception 6). Any unit id will do.
     Entering raises OSError when the port is taken.
     """
 
-    def __init__(
-        self, charger: SimulatedCharger, *, host: str = "127.0.0.1", port: int = 0, speed: float = 1.0
-    ) -> None:
-        self.charger = charger
+    def __init__(self, charger: Registers, *, host: str = "127.0.0.1", port: int = 0, speed: float = 1.0) -> None:
+        self._registers = charger
         self.host, self.port = host, port
         self.delay_s = 0.0
         charger.charging_speed = speed
@@ -46,7 +61,7 @@ class SimulatorServer:
         self._cuts_next_answer = False
         self._zero_s = 0.0
 
-    async def __aenter__(self) -> SimulatorServer:
+    async def __aenter__(self) -> Self:
         self._reservation = _reserve(self.host, self.port)
         self.port = self._reservation.getsockname()[1]
         try:
@@ -54,7 +69,7 @@ class SimulatorServer:
         except OSError:
             self._reservation.close()
             raise
-        self._zero_s = asyncio.get_running_loop().time() - self.charger.now_s
+        self._zero_s = asyncio.get_running_loop().time() - self._registers.now_s
         self._ticker = asyncio.create_task(self._tick(), name=f"simulator {self.port}: time")
         return self
 
@@ -123,7 +138,7 @@ class SimulatorServer:
             await asyncio.sleep(TICK_S)
 
     def _advance(self) -> None:
-        self.charger.advance(asyncio.get_running_loop().time() - self._zero_s)
+        self._registers.advance(asyncio.get_running_loop().time() - self._zero_s)
 
     # ---------------------------------------------------------------- answering
 
@@ -147,11 +162,11 @@ class SimulatorServer:
                 await asyncio.sleep(self.delay_s)
             self._advance()
             if function_code in READS:
-                words = self.charger.read(READS[function_code], address, count)
+                words = self._registers.read(READS[function_code], address, count)
                 registers[address - start_address : address - start_address + count] = words
             elif function_code in WRITES and values is not None:
                 for position, value in enumerate(values, start=address):
-                    self.charger.write(position, int(value))
+                    self._registers.write(position, int(value))
             else:
                 return ExcCodes.ILLEGAL_FUNCTION
         except ModbusException as refusal:
@@ -168,6 +183,16 @@ class SimulatorServer:
         for connection in list(self._listener.active_connections.values()) if self._listener else ():
             loop.call_soon(connection.close)
         return packet[: len(packet) // 2]
+
+
+class SimulatorServer(RegisterServer):
+    """The network side of a charger made from a mapping file."""
+
+    def __init__(
+        self, charger: SimulatedCharger, *, host: str = "127.0.0.1", port: int = 0, speed: float = 1.0
+    ) -> None:
+        super().__init__(charger, host=host, port=port, speed=speed)
+        self.charger = charger
 
 
 def _reserve(host: str, port: int) -> socket.socket:
