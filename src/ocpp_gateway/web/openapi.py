@@ -141,6 +141,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         described[503] = "the store cannot tell just now"
     if "{" in endpoint.path:
         described[404] = "there is none of that name"
+    if ":int}" in endpoint.path and endpoint.method != "GET":
+        described[405] = "what stands for a number is none, and a charger of that long a name can only be looked at"
     if endpoint.query:
         described[422] = "a value is wrong; `errors` says where"
     if endpoint.body is not None:
