@@ -90,7 +90,8 @@ def decide(point: ChargePoint, now: Instant) -> Decision:
     claimed_w = sum(safe_state.claimed_w(point, connector) for connector in point.connectors.values())
     shared_w = max(station.written_w - claimed_w, 0) // register.step_w * register.step_w
     claims = [
-        _claim(point, connector, connectors[connector.connector_id], now) for connector in point.connectors.values()
+        _claim(point, connector, connectors[connector.connector_id], shared_w, now)
+        for connector in point.connectors.values()
     ]
     sharing = share(shared_w, claims, point.sharing, now.monotonic_s, register)
     written_w = {
@@ -100,8 +101,8 @@ def decide(point: ChargePoint, now: Instant) -> Decision:
     return Decision(station, connectors, sharing, written_w)
 
 
-def _claim(point: ChargePoint, connector: Connector, ceiling: Ceiling, now: Instant) -> Claim:
-    """What a connector asks of the station's power."""
+def _claim(point: ChargePoint, connector: Connector, ceiling: Ceiling, shared_w: int, now: Instant) -> Claim:
+    """What a connector asks of the station's power, of which there is `shared_w`."""
     register, registers = point.settings.power_register, connector.registers
     draw_w: float | None = 0.0
     if registers is None:  # nobody looked yet: a car that charged goes on
@@ -111,7 +112,7 @@ def _claim(point: ChargePoint, connector: Connector, ceiling: Ceiling, now: Inst
     return Claim(
         connector.connector_id,
         ceiling.written_w,
-        least_power_w(ceiling.written_w, min_charging_rate(point, connector, now), register),
+        least_power_w(min(ceiling.written_w, shared_w), min_charging_rate(point, connector, now), register),
         connector.plugged or connector.transaction is not None,
         draw_w,
     )

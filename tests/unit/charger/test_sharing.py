@@ -146,6 +146,29 @@ def test_p_51_a_min_charging_rate_counts_as_the_minimum() -> None:
     assert powers(bench) == (5_100, 6_900)  # 10 A x 3 x 230 V
 
 
+def test_p_51_a_min_charging_rate_above_the_station_s_limit_pauses_nobody() -> None:
+    bench = Bench(SMALL)
+    bench.obeys = True
+    bench.linked().online().charging(1)
+    profile = {
+        "chargingProfileId": 9,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": {
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}],
+            "minChargingRate": 16,
+        },
+    }
+    assert bench.ask("SetChargingProfile", connectorId=1, csChargingProfiles=profile) == {"status": "Accepted"}
+    bench.poll(40)
+    assert bench.commanded_w(1) == 11_000
+    limited(bench, 0, (0, 10_000), purpose="ChargePointMaxProfile")
+    bench.poll(40)
+    assert powers(bench) == (10_000, 0)
+
+
 def test_a_closed_gate_needs_no_share() -> None:
     bench = Bench(mode(CENTRAL, max_power_w=22_000))
     bench.obeys = True
