@@ -17,12 +17,13 @@ LOCK_ARGS ?=
 
 BIN := $(VENV)/bin
 JUDGE := tests/conformance/judge
+BROWSER := tests/browser
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check judge bench fuzz faults soak conformance lock clean
+.PHONY: help demo test check judge axe screenshots bench fuzz faults soak conformance lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +31,8 @@ help:
 	@echo 'make test    the whole test suite'
 	@echo 'make check   ruff, mypy --strict, the import-direction test, hadolint'
 	@echo 'make judge   installs the central system of another author for the tests; needs node'
+	@echo 'make axe     installs the rules of accessibility that the pages are held to; needs npm'
+	@echo 'make screenshots   pictures of the dashboard for the documentation, from a demo; needs chromium'
 	@echo 'make bench   what a poll, a message and a limit cost'
 	@echo 'make fuzz    100,000 sets of charging profiles against a slow reckoning; FUZZ_PROFILES_ARGS="--seed 7 --sets 1000"'
 	@echo '             and a million hostile OCPP frames at a running gateway; FUZZ_ARGS="--seed 7 --frames 1000"'
@@ -76,6 +79,17 @@ $(JUDGE)/node_modules/.package-lock.json: $(JUDGE)/package-lock.json
 		echo 'make judge: npm could not install the independent judge of OCPP; why stands above' >&2; exit 1; }
 	@touch $@
 
+axe: $(BROWSER)/node_modules/.package-lock.json
+
+$(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
+	@command -v npm >/dev/null || { echo 'make axe needs npm, for the rules that the pages are held to' >&2; exit 1; }
+	@cd $(BROWSER) && npm ci --prefer-offline --loglevel=error >/dev/null || { \
+		echo 'make axe: npm could not install axe-core; why stands above' >&2; exit 1; }
+	@touch $@
+
+screenshots: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -m browser.screenshots docs/screenshots
+
 # The stamps say what $(VENV) holds. The second depends on the first, so that pip never runs twice at once under `make -j`.
 $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -100,5 +114,5 @@ lock: $(VENV)/.runtime
 		--output-file requirements/dev.txt
 
 clean:
-	rm -rf $(VENV) $(JUDGE)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(JUDGE)/node_modules $(BROWSER)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
