@@ -14,6 +14,8 @@ from ocpp_gateway.web.answers import Many
 from ocpp_gateway.web.api.actions import Nothing
 from ocpp_gateway.web.endpoint import Endpoint, Parameter, audit, paged, query_integer, query_text, read_json
 from ocpp_gateway.web.gateway_view import GatewayView
+from ocpp_gateway.web.pages.download import csv_file
+from ocpp_gateway.web.pages.ledger import COLUMNS
 from ocpp_gateway.web.problem import Problem
 
 PAGE, MOST = 50, 500
@@ -25,6 +27,15 @@ async def _transactions(request: Request, gateway: GatewayView) -> Response:
     limit = _limit(request)
     rows = await gateway.ledger.transactions(query_text(request, "charger"), before, limit)
     return paged(request, rows, limit, "before", "number")
+
+
+async def _transactions_csv(request: Request, gateway: GatewayView) -> Response:
+    charger, before = query_text(request, "charger"), _HIGHEST
+    rows: list[dict[str, Any]] = []
+    while page := await gateway.ledger.transactions(charger, before, MOST):
+        rows += ({**row, "transaction_id": ", ".join(row["transaction_ids"].values())} for row in page)
+        before = page[-1]["number"]
+    return csv_file("transactions.csv", COLUMNS, rows)
 
 
 async def _transaction(request: Request, gateway: GatewayView) -> Response:
@@ -86,6 +97,16 @@ ENDPOINTS = (
         tag="transactions",
         query=(_OF_ONE, _MOST, Parameter("before", "`number` of the last one of the page before", {"type": "integer"})),
         answers={200: Many(answers.Transaction)},
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/transactions.csv",
+        _transactions_csv,
+        "All of them as a table; no cell acts as a formula",
+        tag="transactions",
+        query=(_OF_ONE,),
+        answers={200: {"type": "string"}},
+        media_type="text/csv",
     ),
     Endpoint(
         "POST",
