@@ -48,13 +48,14 @@ CONFIGURATION = {
 
 @dataclass(slots=True)
 class Unreliable(Policy):
-    """A central system that loses answers: half of them with the connection, half of them silently."""
+    """A central system that loses answers while `losing`: half of them with the connection, half of them silently."""
 
+    losing: bool = False
     chance: random.Random = field(default_factory=random.Random)
     lost: int = 0
 
     def take(self, action: str) -> Answer:
-        if self.chance.random() >= LOST_ANSWERS:
+        if not self.losing or self.chance.random() >= LOST_ANSWERS:
             return USUAL
         self.lost += 1
         return hang_up() if self.chance.random() < 0.5 else no_answer()
@@ -129,6 +130,8 @@ async def _one_site(folder: Path, deaths: int, forks: Forks, clock: FastClock, f
     try:
         async with a_quick_site(folder if power is None else power.path, policy) as site:
             lives = Lives(Story(site, chance), forks, folder, power, figures)
+            await lives.commissioned()
+            policy.losing = True
             await lives.all_of_them(deaths)
             _take_in(site, lives, policy, figures)
     finally:
@@ -173,13 +176,15 @@ class Lives:
         self._figures = figures
         self._config = write_config(folder, story.site)
 
+    async def commissioned(self) -> None:
+        """A first gateway learns the charger, and dies; then the cars may come."""
+        site, gateway = self.story.site, await self._born(None)
+        await site.until(lambda: all(map(site.statuses, CONNECTORS)), timeout_s=600)
+        await gateway.kill()
+
     async def all_of_them(self, deaths: int) -> None:
         """So many deaths that count, and a last life that ends what is open."""
-        story, site = self.story, self.story.site
-        gateway = await self._born(None)
-        await site.until(lambda: all(site.statuses(connector_id) for connector_id in CONNECTORS), timeout_s=600)
-        await gateway.kill()  # commissioned: it knows the charger, and the cars may come
-        ending = asyncio.Event()
+        story, ending = self.story, asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             cars = [tasks.create_task(story.drive(connector_id, ending)) for connector_id in CONNECTORS]
             watch = tasks.create_task(story.watch(2 * POLL_S))
