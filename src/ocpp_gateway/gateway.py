@@ -198,7 +198,8 @@ async def _access(store: Store, web: Web) -> Access:
     """Who may use the web. Where others reach it, the code for the first password is told until that is set."""
     kept = await store.web_access()
     credentials = Credentials.of(kept.passwords, kept.tokens)
-    access = Access(store, credentials, loopback=is_loopback(web.host), now_s=time.monotonic)
+    loopback = is_loopback(web.host) and not web.allowed_hosts  # a reverse proxy brings others here
+    access = Access(store, credentials, loopback=loopback, now_s=time.monotonic)
     if access.setup_code is not None:
         structlog.get_logger("ocpp_gateway.web").warning(
             "web_needs_a_password", set_up_code=access.setup_code, page=f"http://{web.host}:{web.port}/set-up"

@@ -289,7 +289,9 @@ class Web(Section):
     )
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one")
     allowed_hosts: Annotated[tuple[Host, ...], Field(strict=False)] = Field(
-        default=(), description="further names that browsers may use for it, such as that of a reverse proxy"
+        default=(),
+        description="further names that browsers may use for it, such as that of a reverse proxy; with one of them a "
+        "password is asked for on a loopback address, too",
     )
 
 

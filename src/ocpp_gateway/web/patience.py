@@ -18,9 +18,14 @@ ANSWER_TAKEN_WITHIN_S = 10.0
 MOST_WAITING = 64
 """Connections whose request is not whole yet; one more ends the oldest of them."""
 
-_open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-MOST_CONNECTIONS = 256 if _open_files == resource.RLIM_INFINITY else min(256, _open_files // 4)
+_soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+_open_files = 65_536 if _soft == resource.RLIM_INFINITY else _soft
+
+MOST_CONNECTIONS = min(256, _open_files // 4)
 """Chargers, central system and store must not run out of files because of the web."""
+
+MOST_AT_ONCE = min(256, _open_files // 16)
+"""So many connections are accepted before the first of them can be refused."""
 
 
 class PatientProtocol(H11Protocol):

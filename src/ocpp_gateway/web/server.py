@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ocpp_gateway.errors import ConfigurationError, Mistake
-from ocpp_gateway.web.patience import MOST_CONNECTIONS, PatientProtocol
+from ocpp_gateway.web.patience import MOST_AT_ONCE, PatientProtocol
 
 SHUTDOWN_S = 2
 
@@ -36,7 +36,7 @@ async def serve(
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            backlog=MOST_CONNECTIONS,  # so many are accepted at once, before one can be refused
+            backlog=MOST_AT_ONCE,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=SHUTDOWN_S,
         ),
@@ -72,7 +72,7 @@ class _Server(uvicorn.Server):
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=MOST_CONNECTIONS)
+        return socket.create_server(address[:2], family=family, backlog=MOST_AT_ONCE)
     except OSError as exc:
         raise ConfigurationError(
             Mistake("web", None, None, "port" if exc.errno in _ABOUT_PORTS else "host", f"{host}:{port} {_words(exc)}")
