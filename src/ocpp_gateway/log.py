@@ -194,6 +194,8 @@ _PATTERNS = [
     (re.compile(rf"""(?i)((?:password|secret)\\*["']?\s*[:=]\s*)({_QUOTED}|[^\s"',;)}}\]]+)"""), rf"\1{REDACTED}"),
     # a library's line for a websocket frame: it cuts the middle out, and with it what would tell a secret
     (re.compile(r"^([<>] (?:TEXT|BINARY|CONT)\b).*", re.DOTALL), rf"\1 {REDACTED}"),
+    # a library's line for a row of the database
+    (re.compile(r"^(Row )\(.*", re.DOTALL), rf"\1{REDACTED}"),
 ]
 _KEY_CHANGE = re.compile(r"(?i)authorization_?key")
 _VALUE = re.compile(rf"""(?i)(value\\*["']?\s*[:=,]\s*){_QUOTED}""")
