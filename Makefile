@@ -36,7 +36,8 @@ help:
 	@echo 'make bench   what a poll, a message and a limit cost'
 	@echo 'make fuzz    100,000 sets of charging profiles against a slow reckoning; FUZZ_PROFILES_ARGS="--seed 7 --sets 1000"'
 	@echo '             and a million hostile OCPP frames at a running gateway; FUZZ_ARGS="--seed 7 --frames 1000"'
-	@echo 'make soak    a month of faults, profiles and restarts in virtual time, each write judged; SOAK_ARGS="--seed 7 --days 2"'
+	@echo 'make soak    a month of faults, profiles and restarts in virtual time, each write judged; SOAK_ARGS="--seed 7 --days 2";'
+	@echo '             then a year of sessions, outages and power cuts, judged at both ends; YEAR_ARGS="--seed 7 --days 30"'
 	@echo 'make faults  the fault catalogue, injected, as a table; FAULTS_ARGS="--quick" or "--only K --seed 7"; more as root'
 	@echo 'make conformance   what OCPP asks, and which test shows it: docs/conformance.md and its counts'
 	@echo 'make lock    the lock files in requirements/, made again from pyproject.toml'
@@ -63,6 +64,7 @@ fuzz: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m soak.campaign $(SOAK_ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m soak.year $(YEAR_ARGS)
 
 faults: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m faults $(FAULTS_ARGS)

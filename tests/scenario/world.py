@@ -120,6 +120,7 @@ class World:
     connect: Callable[[], Awaitable[Connection]]
     queue_bound: int = QUEUE_BOUND
     refuse_unstored: bool = False
+    tidied: bool = False  # the store tells ages by the virtual time, and deletes what it need not keep
     server: CentralServer | None = None
     ids: count[int] = field(default_factory=lambda: count(1))
     _gateway: asyncio.Task[None] | None = None
@@ -144,7 +145,9 @@ class World:
 
     async def _run(self) -> None:
         store = self.store = await Store.open(
-            f"sqlite:///{self.folder / 'gateway.db'}", queue_bound=self.queue_bound
+            f"sqlite:///{self.folder / 'gateway.db'}",
+            queue_bound=self.queue_bound,
+            now=(lambda: self.now) if self.tidied else None,
         )
         try:
             charger = Charger.model_validate(self.config)
@@ -284,6 +287,7 @@ async def a_world(
     websocket: bool = False,
     queue_bound: int = QUEUE_BOUND,
     refuse_unstored: bool = False,
+    tidied: bool = False,
     **config: object,
 ) -> AsyncIterator[World]:
     """A world at midnight. `config` are keys of a charger in gateway.yaml."""
@@ -320,7 +324,7 @@ async def a_world(
             raise PeerError(str(exc)) from exc
 
     link = ShortLink(charger)
-    world = World(folder, whole, charger, central, clock, link, through_a_pipe, queue_bound, refuse_unstored)
+    world = World(folder, whole, charger, central, clock, link, through_a_pipe, queue_bound, refuse_unstored, tidied)
     async with contextlib.AsyncExitStack() as stack:
         if websocket:
             server = world.server = await stack.enter_async_context(CentralServer(central))
