@@ -66,8 +66,9 @@ async def test_what_an_operator_can_mend_is_told_once_in_a_line_and_tried_again_
     error: Exception, told: str
 ) -> None:
     tasks = Tasks(error)
-    async with supervised(tasks) as (_, lines):
+    async with supervised(tasks) as (supervisor, lines):
         await asyncio.sleep(200)
+    assert supervisor.restarts == len(tasks.starts_s)
     assert [(line["log_level"], line["event"], line["problem"]) for line in lines] == [
         ("error", "charger_tasks_failed", told)
     ]

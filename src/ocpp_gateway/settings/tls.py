@@ -53,8 +53,8 @@ def certificate_ends_s(file: Path) -> float:
     """
     pem = file.read_text(encoding="ascii")
     begin, end = pem.find("-----BEGIN CERTIFICATE-----"), pem.find("-----END CERTIFICATE-----")
-    der = ssl.PEM_cert_to_DER_cert(pem[begin : end + len("-----END CERTIFICATE-----")])
     try:
+        der = ssl.PEM_cert_to_DER_cert(pem[begin : end + len("-----END CERTIFICATE-----")])
         _, certificate, _ = _element(der, 0)
         _, at, _ = _element(der, certificate)
         tag, _, after = _element(der, at)
@@ -64,10 +64,10 @@ def certificate_ends_s(file: Path) -> float:
         _, not_before, _ = _element(der, at)
         _, _, not_after = _element(der, not_before)
         tag, start, stop = _element(der, not_after)
-    except IndexError as exc:
-        raise ValueError(f"{file} holds a broken certificate") from exc
-    shape = "%y%m%d%H%M%SZ" if tag == _UTC_TIME else "%Y%m%d%H%M%SZ"
-    return datetime.strptime(der[start:stop].decode("ascii"), shape).replace(tzinfo=UTC).timestamp()
+        shape = "%y%m%d%H%M%SZ" if tag == _UTC_TIME else "%Y%m%d%H%M%SZ"
+        return datetime.strptime(der[start:stop].decode("ascii"), shape).replace(tzinfo=UTC).timestamp()
+    except (IndexError, ValueError) as exc:
+        raise ValueError(f"{file} holds no certificate that can be read") from exc
 
 
 _VERSION, _UTC_TIME = 0xA0, 0x17

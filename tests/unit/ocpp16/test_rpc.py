@@ -22,6 +22,7 @@ from ocpp_gateway.ocpp16.rpc import (
     Connection,
     ConnectionLost,
     Rpc,
+    Tally,
 )
 
 pytestmark = pytest.mark.looptime
@@ -33,6 +34,7 @@ HEARTBEAT_CONF = {"currentTime": "2026-03-01T12:00:00Z"}
 class Station:
     rpc: Rpc
     line: Line
+    tally: Tally = field(default_factory=Tally)
     calls: list[CallFrame] = field(default_factory=list)
     frames: list[tuple[str, str]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
@@ -73,7 +75,8 @@ async def station(wrap: Callable[[PipeEnd], Connection] = lambda end: end) -> As
         except ConnectionLost as exc:
             it.ended.append(exc.reason)
 
-    it = Station(Rpc(wrap(pipe.charge_point), on_call, on_frame=on_frame), Line(pipe))
+    tally = Tally()
+    it = Station(Rpc(wrap(pipe.charge_point), on_call, on_frame=on_frame, tally=tally), Line(pipe), tally)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(run())
         yield it
@@ -471,3 +474,41 @@ async def test_the_frame_hook_sees_both_directions_as_on_the_wire() -> None:
         await asked
 
     assert [(direction, json.loads(text)[0]) for direction, text in it.frames] == [("sent", 2), ("received", 3)]
+
+
+# ---------------------------------------------------------------- what is counted
+
+
+async def test_our_calls_are_counted_by_how_they_end() -> None:
+    async with station() as it:
+        answered, refused = it.ask(it.heartbeat("1")), it.ask(it.heartbeat("2"))
+        await it.line.receive()
+        await it.line.send(3, "1", HEARTBEAT_CONF)
+        await answered
+        await it.line.receive()
+        await it.line.send(4, "2", "InternalError", "", {})
+        with pytest.raises(CallRefused):
+            await refused
+        silent, lost = it.ask(it.heartbeat("3")), it.ask(it.heartbeat("4"))
+        with pytest.raises(CallTimedOut):
+            await silent
+        it.rpc.lose("a test")
+        with pytest.raises(ConnectionLost):
+            await lost
+        assert it.tally == {("sent", "Heartbeat", result): 1 for result in ("answered", "refused", "timeout", "lost")}
+
+
+async def test_calls_to_us_are_counted_and_what_they_are_called_is_not_theirs_to_choose() -> None:
+    async with station() as it:
+        for number, action in enumerate(("Reset", "ClearCache", "Invented", "Made up")):
+            await it.line.send(2, str(number), action, {})
+        await settle()
+        it.rpc.reply("0", {"status": "Accepted"})
+        for number in (1, 2, 3):
+            it.rpc.reply_error(str(number), "NotImplemented")
+        it.rpc.reply("0", {"status": "Accepted"})  # again: without effect
+        assert it.tally == {
+            ("received", "Reset", "answered"): 1,
+            ("received", "ClearCache", "refused"): 1,
+            ("received", "unknown", "refused"): 2,
+        }
