@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faults import inside_commit
-from faults.disk import CuttableDisk, why_not
+from faults.disk import CuttableDisk, SmallDisk, why_no_small_one, why_not
 from faults.stage import Stage, at_length, play
 from faults.story import CONNECTORS
 from ocpp_gateway.charger.records import ConfigurationRecord
@@ -87,6 +87,38 @@ def test_fault_d_02_a_gateway_on_a_full_disk_says_so_and_begins_once_there_is_ro
         await stage.story.visit(1, 10)
         await stage.stop(gateway)
         assert "Traceback" not in told.read_text("utf-8")
+
+    try:
+        play(disk.path, tale)
+    finally:
+        disk.close()
+
+
+@pytest.mark.skipif(why_no_small_one() is not None, reason=str(why_no_small_one()))
+def test_fault_d_01_a_disk_that_fills_up_in_a_session_costs_nothing_and_is_told_until_there_is_room(
+    tmp_path: Path,
+) -> None:
+    disk, told = SmallDisk(tmp_path, size_mb=40), tmp_path / "told"
+    told.touch()
+
+    async def tale(stage: Stage) -> None:
+        gateway = await stage.forks.start(stage.config, log=told)
+        await stage.site.until(lambda: all(map(stage.site.statuses, CONNECTORS)), timeout_s=600)
+        await stage.site.until((disk.path / "gateway.db.reserve").exists, timeout_s=600)
+        stage.story.born()
+        await stage.polling()
+        car = asyncio.create_task(stage.story.visit(1, 60))
+        await stage.site.until(lambda: stage.site.told("StartTransaction"), timeout_s=600)
+        disk.fill()
+        second = asyncio.create_task(stage.story.visit(2, 20))
+        await stage.site.until(lambda: "memory_exhaustion" in told.read_text("utf-8"), timeout_s=600)
+        await second
+        disk.clear()
+        await stage.site.until(lambda: "memory_exhaustion_cleared" in told.read_text("utf-8"), timeout_s=600)
+        await car
+        assert gateway.alive
+        await stage.stop(gateway)
+        assert "held_in_memory" not in told.read_text("utf-8")
 
     try:
         play(disk.path, tale)

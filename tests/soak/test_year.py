@@ -1,4 +1,4 @@
-"""A week of the year that `make soak` lives: every session told, its energy right, both sides away once, a power cut."""
+"""A week of the year that `make soak` lives: each session told, its energy right, both sides away once, a power cut."""
 
 from __future__ import annotations
 
