@@ -135,23 +135,28 @@ def _powers(_: Settings, charger: Charger, path: Path, origin: Origin) -> Iterat
     installation, connector = _known(charger, "max_power_w"), charger.connector_max_power_w
     if installation is not None and connector is not None and connector > installation:
         yield origin.mistake((*path, "connector_max_power_w"), f"is more than max_power_w, {installation}")
-    if installation is not None and installation < ONE_PHASE_MINIMUM_W:
-        problem = f"is less than any car charges with, {ONE_PHASE_MINIMUM_W} W"
-        yield origin.mistake((*path, "max_power_w"), problem, "watts, not kilowatts")
+    for key, power_w in (("max_power_w", installation), ("connector_max_power_w", connector)):
+        if power_w is not None and power_w < ONE_PHASE_MINIMUM_W:
+            problem = f"is less than any car charges with, {ONE_PHASE_MINIMUM_W} W"
+            yield origin.mistake((*path, key), problem, "watts, not kilowatts")
 
 
 def _fallback(_: Settings, charger: Charger, path: Path, origin: Origin) -> Iterator[Mistake]:
-    """What the charger does alone is within the installation, and it never does it while the gateway lives.
+    """What the charger does alone is within what it may, and it never does it while the gateway lives.
 
+    One car alone may take all of it: no document says that a connector's own limit outlives the fallback.
     Half of `after_s` must outlast any silence of a living gateway: the charger acts after two of its intervals by its
     document, perhaps after one. And four polls fit into the whole, so that one that fails is followed by others.
     """
     if charger.fallback is None:
         return
     power_w, after_s = _known(charger.fallback, "power_w"), _known(charger.fallback, "after_s")
-    installation = _known(charger, "max_power_w")
+    installation, connector = _known(charger, "max_power_w"), charger.connector_max_power_w
     if power_w is not None and installation is not None and power_w > installation:
         yield origin.mistake((*path, "fallback", "power_w"), f"is more than max_power_w, {installation}")
+    elif power_w is not None and connector is not None and power_w > connector:
+        problem = f"is more than connector_max_power_w, {connector}"
+        yield origin.mistake((*path, "fallback", "power_w"), problem, "one car alone may take all of it")
     modbus = _known(charger, "modbus")
     timeout_s = modbus.timeout_s if modbus is not None else 1.0
     polled_every_s = max(charger.poll_interval_s, charger.idle_poll_interval_s or 0)

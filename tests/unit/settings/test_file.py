@@ -189,6 +189,20 @@ def test_five_mistakes_of_five_kinds_are_all_told_with_their_places(mistakes: Mi
         ),
         pytest.param(
             "max_power_w: 44000",
+            "max_power_w: 44000\n    connector_max_power_w: 11000\n    fallback: {power_w: 11100, after_s: 60}",
+            "gateway.yaml:11:25: chargers[0].fallback.power_w: is more than connector_max_power_w, 11000 "
+            "(one car alone may take all of it)",
+            id="fault c-01 fallback above connector",
+        ),
+        pytest.param(
+            "max_power_w: 44000",
+            "max_power_w: 44000\n    connector_max_power_w: 11",
+            "gateway.yaml:10:28: chargers[0].connector_max_power_w: is less than any car charges with, 1380 W "
+            "(watts, not kilowatts)",
+            id="fault c-01 connector in kilowatts",
+        ),
+        pytest.param(
+            "max_power_w: 44000",
             "max_power_w: 44000\n    idle_poll_interval_s: 60\n    fallback: {power_w: 0, after_s: 60}",
             "gateway.yaml:11:37: chargers[0].fallback.after_s: must be more than 126, or the charger falls back while "
             "the gateway lives (twice the longest silence: a poll interval and 3 time-outs, 63 s)",  # 60 s + 3 × 1 s
