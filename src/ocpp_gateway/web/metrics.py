@@ -249,7 +249,14 @@ async def _metrics(request: Request, gateway: GatewayView) -> Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/metrics", _metrics, "Everything that is measured, for Prometheus", media_type="text/plain"),
+    Endpoint(
+        "GET",
+        "/metrics",
+        _metrics,
+        "Everything that is measured, for Prometheus",
+        answers={200: None},
+        media_type="text/plain",
+    ),
 )
 
 
