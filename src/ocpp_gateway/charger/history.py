@@ -75,6 +75,8 @@ class History:
         if isinstance(event, SnapshotTaken):
             if event.snapshot.interrupted:
                 self.end()
+            if len(self._tracks) > len(point.connectors) + 1:
+                self._end_what_vanished(point)
             self._read_s = now.monotonic_s
             if now.monotonic_s >= self._roll_s:
                 self._roll(now)
@@ -138,6 +140,12 @@ class History:
         """Those that anything is known of, the station's 0 among them."""
         return sorted(self._tracks)
 
+    def _end_what_vanished(self, point: ChargePoint) -> None:
+        """Connectors that the charger shows no more were read for the last time in the poll before."""
+        for connector_id in self._tracks.keys() - point.connectors.keys() - {0}:
+            if self._read_s is not None:
+                self._tracks[connector_id].end(self._read_s)
+
     def _track(self, connector_id: int) -> Track:
         track = self._tracks.get(connector_id)
         if track is None:
@@ -177,6 +185,9 @@ class Track:
             return
         self._add_up(at_s)
         if self._began_s is None:
+            self._begin(at_s)
+        elif _unknown(values) != _unknown(self.values):  # no mean over what was read in part
+            self._finish(at_s)
             self._begin(at_s)
         self.values = values
         self._meet()
@@ -264,6 +275,10 @@ class Track:
 def _same(before: Stretch, after: Stretch) -> bool:
     """Whether one goes on as the other was, without a gap and without a change."""
     return replace(before, at_s=after.at_s, until_s=after.until_s) == after and before.until_s == after.at_s
+
+
+def _unknown(values: Values) -> tuple[bool, ...]:
+    return values.power_w is None, values.limit_w is None, *(current is None for current in values.current_a)
 
 
 def _known(value: float) -> float | None:

@@ -208,3 +208,22 @@ def test_a_connector_that_only_the_store_knows_is_shown_too(recorder: Recorder) 
     start = NINE.timestamp()
     before = Stretch(start - 120, start - 60, 5_000, 4_000, 6_000, 11_000, 10_000, (7.2, None, None))
     assert recorder.shown(since=-3600, stored=(before,), connector_id=3)["power_w"] == [5_000, 5_000]
+
+
+def test_a_connector_that_the_charger_shows_no_more_ends_with_its_last_read(recorder: Recorder) -> None:
+    recorder.every_second(0, 70)
+    recorder.give(71, LinkUp(replace(DUO, number_of_connectors=1)))
+    recorder.registers.pop(2)
+    recorder.every_second(72, 200)
+    assert recorder.shown(connector_id=2)["at_s"][-1] == 70
+    assert [one.until_s for one in recorder.stretches(2)] == [70]
+    assert recorder.shown(connector_id=1)["at_s"][-1] == 200
+
+
+def test_a_register_that_is_read_in_part_of_a_minute_has_a_mean_over_that_part(recorder: Recorder) -> None:
+    recorder.every_second(0, 29, 6_000.0)
+    recorder.registers[1] = replace(recorder.registers[1], power_w=None, current_a=(1.0, None, None))
+    recorder.every_second(30, 60)
+    known, unknown = recorder.stretches()
+    assert (known.until_s, known.power_w, known.current_a) == (30, 6_000, (None, None, None))
+    assert (unknown.power_w, unknown.power_max_w, unknown.current_a) == (None, None, (1.0, None, None))
