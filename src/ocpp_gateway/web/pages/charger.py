@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -37,10 +39,12 @@ def place_of(request: Request, gateway: GatewayView) -> ChargerView:
     return found
 
 
-async def tab(request: Request, gateway: GatewayView, name: str, **values: Any) -> HTMLResponse:
-    """The page of that name of the charger of the path."""
+async def tab(
+    request: Request, gateway: GatewayView, name: str, *, template: str | None = None, **values: Any
+) -> HTMLResponse:
+    """The page of that name of the charger of the path; or another one of the same tab."""
     shown = await place_of(request, gateway).view()
-    template = f"{name or 'charger'}.html"
+    template = template or f"{name or 'charger'}.html"
     return page(request, template, charger=shown, tabs=TABS, tab_name=name, alert=alert(shown), **values)
 
 
@@ -82,5 +86,20 @@ async def configuration(request: Request, gateway: GatewayView) -> Response:
 
 
 async def health(request: Request, gateway: GatewayView) -> Response:
-    """`/chargers/{identity}/health`."""
-    return await tab(request, gateway, "health", health=place_of(request, gateway).health())
+    """`/chargers/{identity}/health`: both connections, the clock, certificates, and what was counted."""
+    place, figures = place_of(request, gateway), await gateway.figures()
+    counted = next((one for one in figures.chargers if one.charge_point == request.path_params["identity"]), None)
+    now_s = time.time()
+    ends_s = {} if counted is None else counted.certificate_ends_s
+    return await tab(
+        request,
+        gateway,
+        "health",
+        health=place.health(),
+        counted=counted,
+        certificates={whose: (_stamp(end_s), (end_s - now_s) / 86_400) for whose, end_s in ends_s.items()},
+    )
+
+
+def _stamp(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).isoformat()

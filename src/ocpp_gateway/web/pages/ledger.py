@@ -55,4 +55,4 @@ async def transaction(request: Request, gateway: GatewayView) -> Response:
     found = await gateway.ledger.transaction(request.path_params["local_id"])
     if len(found) != 1 or found[0]["charge_point"] != request.path_params["identity"]:
         raise Problem(404, "this charger has no such transaction")
-    return await tab(request, gateway, "transaction", transaction=found[0])
+    return await tab(request, gateway, "transactions", template="transaction.html", transaction=found[0])

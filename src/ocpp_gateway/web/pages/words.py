@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 UNKNOWN = "–"
-TAGS = frozenset({"idTag", "parentIdTag"})
+TAGS = frozenset({"idTag", "parentIdTag", "id_tag"})
 
 SOURCES = {
     "installation": "the installation's maximum",
@@ -143,6 +143,18 @@ def without_tags(payload: Any) -> Any:
     return payload
 
 
+def gist(payload: Any) -> str:
+    """The first plain values of a payload: `connectorId 1, status Charging`."""
+    if not isinstance(payload, dict):
+        return ""
+    plain = [f"{name} {value}" for name, value in payload.items() if _is_plain(name, value)]
+    return ", ".join(plain[:5])
+
+
+def _is_plain(name: str, value: Any) -> bool:
+    return name != "timestamp" and isinstance(value, str | int | float)
+
+
 def pretty(value: Any) -> str:
     """JSON over several lines. It is text: whatever shows it escapes it."""
     return json.dumps(value, indent=2, ensure_ascii=False)
@@ -162,6 +174,6 @@ FILTERS: dict[str, Any] = {
     function.__name__: function
     for function in (
         *(kw, kwh, amperes, phase_amperes, source, error, tone, age, milliseconds, clock_time, words, percent),
-        *(hex, label, masked, without_tags, pretty),
+        *(hex, label, masked, without_tags, gist, pretty),
     )
 }
