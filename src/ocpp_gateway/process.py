@@ -31,7 +31,7 @@ async def run_gateway(settings: Settings, *, read_only: bool = False) -> int:
 
     def started() -> None:
         systemd.notify("READY=1")
-        telling.append(asyncio.create_task(_tell_systemd(gateway), name="systemd"))
+        telling.append(asyncio.create_task(tell_systemd(gateway), name="systemd"))
 
     running = asyncio.create_task(gateway.run(on_started=started), name="gateway")
     stopping = asyncio.create_task(stop.wait(), name="signals")
@@ -48,7 +48,7 @@ async def run_gateway(settings: Settings, *, read_only: bool = False) -> int:
     return 0
 
 
-async def _tell_systemd(gateway: Gateway) -> None:
+async def tell_systemd(gateway: Gateway) -> None:
     """Tell systemd how it goes, and that the gateway lives: for as long as every charger's owner takes events.
 
     This runs in the gateway's own loop, so a loop that hangs tells nothing either (faults.md 4.8).

@@ -15,6 +15,9 @@ from integration.process import gateway_process, logged
 from integration.site import Site, a_site
 from ocpp_gateway import front
 from ocpp_gateway.charger.core import ChargerCore
+from ocpp_gateway.gateway import Gateway
+from ocpp_gateway.process import tell_systemd
+from ocpp_gateway.settings import Settings
 from ocpp_gateway.store import Store
 
 
@@ -65,6 +68,22 @@ async def test_a_process_whose_loop_hangs_tells_the_watchdog_nothing(
         assert len(said) == heard
         process.send_signal(signal.SIGCONT)
         await site.until(lambda: len(said) > heard)
+
+
+async def test_a_gateway_with_an_owner_that_hangs_tells_how_it_goes_and_not_that_it_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "30000")
+    async with a_site(tmp_path) as site, systemd_listening(site, monkeypatch) as said:
+        gateway = Gateway(Settings.model_validate(site.config))
+        telling = asyncio.create_task(tell_systemd(gateway))
+        await site.until(lambda: "WATCHDOG=1" in said)
+        monkeypatch.setattr(gateway, "stuck", lambda: True)
+        await site.until(lambda: said[-2:] == [said[-1]] * 2)  # two datagrams without a WATCHDOG=1 between
+        said.clear()
+        await site.until(lambda: len(said) > 3)
+        telling.cancel()
+    assert {line.partition("=")[0] for line in said} == {"STATUS"}
 
 
 async def test_an_owner_that_never_comes_back_from_an_event_makes_the_gateway_unhealthy(
