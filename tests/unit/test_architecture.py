@@ -6,6 +6,7 @@ A rule that cannot fail is no rule, so each one is also shown a small source tha
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 PACKAGE = "ocpp_gateway"
 SOURCES = Path(__file__).parents[2] / "src" / PACKAGE
+PAGE = Path(__file__).parents[2] / "docs/architecture.md"
 
 # ---------------------------------------------------------------- the rules
 
@@ -239,6 +241,20 @@ def test_every_file_postpones_its_annotations(modules: list[Source]) -> None:
     files = [module for module in modules if not module.path.endswith("__init__.py")]
     careless = [file.path for file in files if "__future__.annotations" not in {name for _, name in file.imports}]
     assert careless == []
+
+
+def test_the_page_names_every_module_and_no_other(modules: list[Source]) -> None:
+    """Its last section has a list for each room, under the room's name; what is in none stands at the top."""
+    listed: set[str] = set()
+    room = ""
+    for line in PAGE.read_text("utf-8").partition("## Every module")[2].splitlines():
+        if heading := re.fullmatch(r"\*\*(?:`(.+/)`|At the top)\*\*", line):
+            room = heading[1] or ""
+        elif entry := re.match(r"- `(\w+\.py)`: \S", line):
+            listed.add(room + entry[1])
+    there = {module.path for module in modules if module.path.rpartition("/")[2] != "__init__.py"}
+    there = {path for path in there if not path.startswith("store/migrations/")}
+    assert sorted(listed ^ there) == []
 
 
 # ---------------------------------------------------------------- every rule can fail
