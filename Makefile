@@ -37,7 +37,8 @@ help:
 	@echo 'make fuzz    100,000 sets of charging profiles against a slow reckoning; FUZZ_PROFILES_ARGS="--seed 7 --sets 1000"'
 	@echo '             and a million hostile OCPP frames at a running gateway; FUZZ_ARGS="--seed 7 --frames 1000"'
 	@echo 'make soak    a month of faults, profiles and restarts in virtual time, each write judged; SOAK_ARGS="--seed 7 --days 2";'
-	@echo '             then a year of sessions, outages and power cuts, judged at both ends; YEAR_ARGS="--seed 7 --days 30"'
+	@echo '             then a year of sessions, outages and power cuts, judged at both ends; YEAR_ARGS="--seed 7 --days 30";'
+	@echo '             then forty minutes of real time under a mix of faults; REAL_TIME_ARGS="--minutes 5"'
 	@echo 'make faults  the fault catalogue, injected, as a table; FAULTS_ARGS="--quick" or "--only K --seed 7"; more as root'
 	@echo 'make conformance   what OCPP asks, and which test shows it: docs/conformance.md and its counts'
 	@echo 'make lock    the lock files in requirements/, made again from pyproject.toml'
@@ -65,6 +66,7 @@ fuzz: $(VENV)/.dev
 soak: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m soak.campaign $(SOAK_ARGS)
 	@PYTHONPATH=tests $(BIN)/python -m soak.year $(YEAR_ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m soak.real_time $(REAL_TIME_ARGS)
 
 faults: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m faults $(FAULTS_ARGS)
