@@ -12,16 +12,15 @@ from playwright.async_api import Browser, async_playwright
 
 from browser.conftest import CHROMIUM, FLAGS
 
-RUNS_S = 75.0
-"""Until cars have come and gone, and a limit too."""
+RUNS_S = 58.0
+"""Until cars have come and gone, and a limit holds DEMO-2: the demo plays the same every time."""
 
 PICTURES: tuple[tuple[str, str, int, int, str], ...] = (
     ("overview", "/", 1200, 560, "light"),
-    ("charger", "/chargers/DEMO-1", 1200, 760, "light"),
-    ("charger-dark", "/chargers/DEMO-2", 1200, 760, "dark"),
+    ("charger", "/chargers/DEMO-2", 1200, 760, "light"),
+    ("charger-dark", "/chargers/DEMO-1", 1200, 760, "dark"),
     ("messages", "/chargers/DEMO-1/messages", 1200, 620, "light"),
-    ("phone", "/chargers/DEMO-1", 390, 844, "light"),
-    ("phone-overview", "/", 390, 844, "dark"),
+    ("phone", "/chargers/DEMO-2", 390, 844, "light"),
 )
 """Name, path, width, height, colours."""
 
