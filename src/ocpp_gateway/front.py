@@ -25,6 +25,9 @@ from ocpp_gateway.web.figures import ChargerFigures, GatewayFigures
 SLICE = 20
 """So many chargers are shown before others have their turn in the loop: some 2 ms."""
 
+STORE_PATIENCE_S = 0.1
+"""So long a look at all chargers waits for the store, whose one thread may have commits to do first."""
+
 BACKLOGS_STAND_S = 2.0
 """So long one look at the queues of all chargers serves everybody who asks."""
 
@@ -45,7 +48,7 @@ class Front:
         self._outboxes: dict[str, Outbox] = {}
         self._backlogs: dict[str, Backlog] | None = None
         self._backlogs_until_s = 0.0
-        self._looking = asyncio.Lock()  # held by whoever asks the store for all queues
+        self._look: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------ the gateway itself
 
@@ -221,16 +224,22 @@ class Front:
         return self._store
 
     async def _all_backlogs(self) -> dict[str, Backlog] | None:
-        """What waits of every charger, as found by a look of the last seconds; None when the store cannot tell."""
-        async with self._looking:
-            now_s = self._clock.now().monotonic_s
-            if now_s >= self._backlogs_until_s:
-                try:
-                    self._backlogs = await self._opened().backlogs()
-                except StoreError:
-                    self._backlogs = None
-                self._backlogs_until_s = now_s + BACKLOGS_STAND_S
-            return self._backlogs
+        """What waits of every charger, as found by a look of the last seconds; None when the store cannot tell.
+
+        A store that is busy writing is not waited for long: then it is what the look before found.
+        """
+        if self._clock.now().monotonic_s >= self._backlogs_until_s and (self._look is None or self._look.done()):
+            self._look = asyncio.create_task(self._look_at_backlogs(), name="look at all queues")
+        if self._look is not None:
+            await asyncio.wait({self._look}, timeout=STORE_PATIENCE_S)
+        return self._backlogs
+
+    async def _look_at_backlogs(self) -> None:
+        try:
+            self._backlogs = await self._opened().backlogs()
+        except StoreError:
+            self._backlogs = None
+        self._backlogs_until_s = self._clock.now().monotonic_s + BACKLOGS_STAND_S
 
 
 NOTHING_WAITS = Backlog(depth=0, oldest_at=None, thinned=0)

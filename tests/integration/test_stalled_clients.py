@@ -95,18 +95,22 @@ async def test_fault_w_10_five_hundred_stalled_clients_hold_up_neither_the_charg
 ) -> None:
     async with a_site(tmp_path, poll_interval_s=POLL_S) as site:
         port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        async with site.gateway(port.set_result) as gateway, stalled_clients(await port):
-            for last_try in (False, False, True):  # another program may have had the processor
-                watching = asyncio.create_task(polls(gateway, WATCHED_S))
-                pages = [await honest(await port) for _ in range(5)]
-                moments = await watching
-                if worst_s(moments) <= POLL_S / 10 or last_try:
-                    break
-    print(f"slowest page {max(took_s for took_s, _ in pages):.3f} s; cycle off by {worst_s(moments):.4f} s")
-    assert max(took_s for took_s, _ in pages) < 3
+        async with site.gateway(port.set_result) as gateway:
+            await site.until(lambda: site.statuses(2) == ["Available"])
+            without_s = worst_s(await polls(gateway, WATCHED_S))  # what else this machine has to do
+            async with stalled_clients(await port):
+                for last_try in (False, False, True):
+                    watching = asyncio.create_task(polls(gateway, WATCHED_S))
+                    pages = [await honest(await port) for _ in range(5)]
+                    moments = await watching
+                    if worst_s(moments) - without_s <= POLL_S / 10 or last_try:
+                        break
+    slowest_s, with_s = max(took_s for took_s, _ in pages), worst_s(moments)
+    print(f"slowest page {slowest_s:.3f} s; cycle off by {with_s:.4f} s with them, {without_s:.4f} s without")
+    assert slowest_s < 3
     assert all(charger["identity"] == IDENTITY for _, (charger,) in pages)
     assert len(moments) >= WATCHED_S / POLL_S - 1
-    assert worst_s(moments) <= POLL_S / 10
+    assert with_s - without_s <= POLL_S / 10
 
 
 async def attack(port: int) -> None:
