@@ -248,6 +248,53 @@ def test_p_51_a_car_that_needs_much_is_not_overtaken_for_ever_by_those_that_need
     assert ran * 10 >= 2 * TURN_S
 
 
+def test_p_51_a_station_limit_that_wobbles_around_two_minimums_closes_a_contactor_once_in_15_minutes() -> None:
+    station, starts, ran = Watched(), 0, {1: True, 2: True}
+    station.look(claim(1, draw_w=11_000), claim(2, draw_w=11_000), seconds=60)
+    for minute in range(60):
+        station.station_w = 8_300 if minute % 2 else 8_500
+        for _ in range(60):
+            granted_w = station.look(*(claim(c, draw_w=station.sharing.granted_w[c]) for c in ran))
+            starts += sum(granted_w[c] > 0 and not ran[c] for c in ran)
+            ran = {c: granted_w[c] > 0 for c in ran}
+            assert any(ran.values())
+    assert starts <= 4
+
+
+@pytest.mark.parametrize("station_w", [8_500, 22_000, 44_000])
+def test_p_51_a_car_that_was_paused_starts_again_after_15_minutes_however_much_there_is(station_w: int) -> None:
+    station = Watched()
+    both = claim(1, draw_w=11_000), claim(2, draw_w=11_000)
+    station.look(*both, seconds=60)
+    station.station_w = 6_000
+    assert station.look(*both) == {1: 6_000, 2: 0}
+    station.station_w = station_w
+    charging = claim(1, draw_w=22_000), claim(2)
+    assert station.look(*charging, seconds=899) == {1: min(station_w, 22_000), 2: 0}
+    assert station.sharing.until_s == 61.0 + TURN_S
+    assert min(station.look(*charging).values()) >= 4_200
+
+
+def test_p_51_a_car_that_was_paused_starts_at_once_when_nobody_else_charges() -> None:
+    station = Watched()
+    both = claim(1, draw_w=11_000), claim(2, draw_w=11_000)
+    station.look(*both, seconds=60)
+    station.station_w = 6_000
+    assert station.look(*both, seconds=60) == {1: 6_000, 2: 0}
+    assert station.look(claim(1, draw_w=0, occupied=False), claim(2)) == {1: 0, 2: 6_000}
+
+
+def test_p_51_a_short_limit_of_0_w_does_not_end_a_pause() -> None:
+    station = Watched()
+    both = claim(1, draw_w=11_000), claim(2, draw_w=11_000)
+    station.look(*both, seconds=60)
+    station.station_w = 6_000
+    station.look(*both)
+    station.station_w = 22_000
+    station.look(both[0], claim(2, limit_w=0))
+    assert station.look(both[0], claim(2), seconds=60) == {1: 22_000, 2: 0}
+
+
 def test_who_charges_already_when_the_gateway_starts_has_the_first_turn() -> None:
     assert Watched(6_000).look(claim(1), claim(2, draw_w=6_000)) == {1: 0, 2: 6_000}
 

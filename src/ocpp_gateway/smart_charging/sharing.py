@@ -15,7 +15,7 @@ from math import ceil, inf
 from ocpp_gateway.smart_charging.power import LIMIT_ACTS_WITHIN_S, PHASES, PowerRegister
 
 TURN_S = 900.0
-"""The least that a turn lasts: contactors wear."""
+"""The least that a turn lasts, and a pause of a car that charged while others go on: contactors wear."""
 
 PASSED_ON_AFTER_S = 10.0
 """What was not drawn for so long goes to the others (P-51)."""
@@ -54,7 +54,7 @@ class Part:
     enough_w: int | None = None  # what it keeps while the rest is passed on
     running_since_s: float | None = None
     waiting_since_s: float | None = None
-    paused_until_s: float = -inf  # it ran before it waits, and is not started again for the turn of another
+    paused_until_s: float = -inf  # it ran before it waits; until then it is not started beside another
 
     def unused_from_s(self) -> float:
         """From when on what it does not draw counts as not wanted: a charger and a car need time to take a raise."""
@@ -83,12 +83,9 @@ def share(station_w: int, claims: Sequence[Claim], before: Sharing, now_s: float
         claim.connector_id: _watched(claim, before.parts.get(claim.connector_id), now_s, register) for claim in claims
     }
     able = [claim for claim in claims if 0 < claim.limit_w >= claim.minimum_w and claim.minimum_w <= station_w]
-    enough_for_all = sum(limit_w.values()) <= station_w
-    if enough_for_all:
-        running, granted_w = {claim.connector_id for claim in able}, limit_w
-    else:
-        running = _running(station_w, able, parts, now_s)
-        granted_w = _granted(station_w, claims, running, parts, register.step_w)
+    running = _running(station_w, able, parts, now_s)
+    enough_for_all = sum(limit_w.values()) <= station_w and len(running) == len(able)
+    granted_w = limit_w if enough_for_all else _granted(station_w, claims, running, parts, register.step_w)
     for claim in claims:
         runs = claim.connector_id in running
         parts[claim.connector_id] = _settled(
@@ -112,6 +109,7 @@ def _watched(claim: Claim, part: Part | None, now_s: float, register: PowerRegis
             now_s,
             running_since_s=now_s if charges else None,
             waiting_since_s=None if part is None else part.waiting_since_s,
+            paused_until_s=part.paused_until_s if part is not None and part.occupied else -inf,
         )
     if part.occupied and not claim.occupied:
         part = replace(part, occupied=False, running_since_s=None, waiting_since_s=None)
@@ -137,12 +135,16 @@ def _watched(claim: Claim, part: Part | None, now_s: float, register: PowerRegis
 def _running(station_w: int, able: Sequence[Claim], parts: Mapping[int, Part], now_s: float) -> set[int]:
     """Who gets at least its minimum: those whose turn lasts, then who waits longest, then those whose turn is over.
 
-    Connectors without a car come last.
+    Connectors without a car come last. Who was paused is not started beside another for a while, whatever there is:
+    a station's limit that wobbles around two minimums would else open and close a contactor each time.
     """
     running: set[int] = set()
     left_w, overtaking = station_w, True
     for claim in sorted(able, key=lambda claim: (not claim.occupied, _precedence(parts[claim.connector_id], now_s))):
-        waits = claim.occupied and parts[claim.connector_id].running_since_s is None
+        part = parts[claim.connector_id]
+        waits = claim.occupied and part.running_since_s is None
+        if waits and running and now_s < part.paused_until_s:
+            continue
         if claim.minimum_w <= left_w and (overtaking or not waits):
             running.add(claim.connector_id)
             left_w -= claim.minimum_w

@@ -129,6 +129,18 @@ def test_p_51_where_one_can_run_they_take_turns_of_15_minutes() -> None:
     assert bench.stops() == []
 
 
+@pytest.mark.conformance("P-51")
+def test_p_51_a_charge_point_max_that_wobbles_does_not_switch_a_car_on_and_off() -> None:
+    bench, starts = two_cars(), 0
+    for minute in range(14):
+        limited(bench, 0, (0, 8_300 if minute % 2 else 8_500), purpose="ChargePointMaxProfile")
+        for _ in range(6):
+            before = powers(bench)
+            bench.poll(1, seconds=10)
+            starts += sum(not was and bool(is_now) for was, is_now in zip(before, powers(bench), strict=True))
+    assert (starts, sum(bool(power_w) for power_w in powers(bench))) == (0, 1)
+
+
 def test_p_51_a_min_charging_rate_counts_as_the_minimum() -> None:
     bench = two_cars(replace(SETTINGS, max_power_w=12_000))
     profile = {
