@@ -473,6 +473,8 @@ async def test_the_backlog_is_what_waits_since_when_and_what_was_thinned(open_st
     assert await store.backlog(CP) == Backlog(2, at(2).stamp(), 2)
     assert await store.backlog(CP, "second") == Backlog(0, None, 2)
     assert await store.backlog(OTHER) == Backlog(1, at(0).stamp(), 0)
+    every = {CP: Backlog(2, at(2).stamp(), 2), OTHER: Backlog(1, at(0).stamp(), 0)}
+    assert await store.backlogs() == every
 
 
 async def test_a_row_carries_what_its_delivery_needs(store: Store) -> None:

@@ -245,3 +245,22 @@ def test_fault_w_08_a_terminal_gets_no_control_characters(stream: io.StringIO, t
     logging.getLogger("library").warning(text)
     assert stream.getvalue().count("\n") == 2
     assert all(character.isprintable() for character in stream.getvalue().replace("\n", ""))
+
+
+def test_the_level_of_a_part_changes_while_it_runs(stream: io.StringIO) -> None:
+    log.configure("INFO", "json", stream=stream)
+    assert log.levels() == dict.fromkeys(("gateway", *log.AREAS), "INFO")
+    log.set_level("modbus", "DEBUG")
+    log.logger("ocpp_gateway.modbus.poller").debug("asked")
+    log.logger("ocpp_gateway.ocpp16.session").debug("not_asked")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["asked"]
+    assert log.levels()["modbus"] == "DEBUG"
+    with pytest.raises(KeyError):
+        log.set_level("kitchen", "DEBUG")
+
+
+@pytest.mark.parametrize(
+    ("level", "least", "shows"), [("info", "INFO", True), ("debug", "INFO", False), ("error", "WARNING", True)]
+)
+def test_a_level_shows_from_the_least_on(level: str, least: str, shows: bool) -> None:
+    assert log.is_at_least(level, least) is shows

@@ -147,3 +147,20 @@ def test_c_14_every_list_that_can_be_changed_has_its_max_length() -> None:
         room = KEYS[f"{key.name}MaxLength".lower()]
         assert room.access is Access.READ_ONLY
         assert len(key.default.split(",")) <= int(room.default)
+
+
+def test_each_entry_says_who_gave_its_value() -> None:
+    given = {"ConnectionTimeOut": "15", "MessageTimeout": "many", "HeartbeatInterval": "60"}
+    keys = configuration(from_file=given, changed={"MeterValueSampleInterval": "30"})
+    keys.learn("HeartbeatInterval", "300")
+    entries = {entry["key"]: entry for entry in keys.entries()}
+    sources = {name: entries[name]["source"] for name in (*given, "MeterValueSampleInterval", "NumberOfConnectors")}
+    assert sources == {
+        "ConnectionTimeOut": "file",
+        "MessageTimeout": "default",  # what the file gives is no number
+        "HeartbeatInterval": "boot",
+        "MeterValueSampleInterval": "central_system",
+        "NumberOfConnectors": "default",
+    }
+    assert entries["ConnectionTimeOut"]["value"] == "15"
+    assert entries["NumberOfConnectors"]["read_only"] is True
