@@ -51,3 +51,9 @@ async def test_what_is_older_than_a_week_goes(store: Store) -> None:
     ):
         await store.keep_history({"SITE-1": ({1: [after(seconds)]}, 0.0)})
         assert (await store.history("SITE-1", 0, MONDAY_S + 2 * week_s))[1] == expected
+
+
+async def test_of_two_rows_that_begin_in_one_second_the_longer_is_kept(store: Store) -> None:
+    short = replace(ROW, at_s=MONDAY_S - 0.3, until_s=MONDAY_S + 0.2, power_w=0)
+    await store.keep_history({"SITE-1": ({1: [short, replace(ROW, at_s=MONDAY_S + 0.2)]}, 0.0)})
+    assert await store.history("SITE-1", MONDAY_S, MONDAY_S + 60) == {1: [ROW]}

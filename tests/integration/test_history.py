@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -56,14 +57,16 @@ async def test_history_is_live_and_there_after_a_restart_with_a_gap_between(tmp_
             await charge(site)
             port = await ports.get()
             before = await until(port, lambda told: max(filter(None, column(told, 1, "power_w")), default=0) > 10_000)
+            began_s = column(before, 1, "at_s")[0]
+            before = await until(port, lambda told: column(told, 1, "at_s")[-1] > began_s + 2)
             assert before["resolution"] == "fine"
             assert 22_000 in column(before, 1, "limit_w")
             assert max(filter(None, column(before, 1, "current_a")[2])) > 15
+        stopped_s = time.time()
         await site.simulator.offline(2)
         async with site.gateway(ports.put_nowait):
             port = await ports.get()
-            last_s = column(before, 1, "at_s")[-1]
-            after = await until(port, lambda told: column(told, 1, "at_s")[-1] > last_s + 1)
+            after = await until(port, lambda told: max(column(told, 1, "at_s"), default=0.0) > stopped_s + 1)
     times_s, powers_w = column(after, 1, "at_s"), column(after, 1, "power_max_w")
     assert times_s == sorted(times_s)
     gap = powers_w.index(None)

@@ -43,7 +43,8 @@ def keep(connection: Connection, charge_point: str, rows: Mapping[int, Sequence[
     ensure_charge_point(connection, charge_point)
     for connector_id, stretches in rows.items():
         whose = {"charge_point": charge_point, "connector": connector_id}
-        kept = [_columns(stretch, zero_s) for stretch in stretches]
+        # Of two that began in the same second the first lasted for less than one.
+        kept = list({round(stretch.at_s + zero_s): _columns(stretch, zero_s) for stretch in stretches}.values())
         connection.execute(_replace, [whose | {"same_s": row["at_s"]} for row in kept])
         connection.execute(_keep, [{"charge_point": charge_point, "connector_id": connector_id} | row for row in kept])
         newest_s = round(max(stretch.until_s for stretch in stretches) + zero_s)
