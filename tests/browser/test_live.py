@@ -65,6 +65,18 @@ async def test_the_plan_names_the_source_of_each_step(dashboard: Dashboard, open
     await dashboard.lift()
 
 
+async def test_what_was_opened_stays_open_while_the_list_renews_itself(
+    dashboard: Dashboard, open_page: Opening
+) -> None:
+    page = await (await open_page(dashboard, DESK)).see(f"{CHARGER}/messages")
+    await page.locator("details.pair", has_text="BootNotification").locator("summary").click()
+    newest = await page.locator("details.pair").first.get_attribute("id")
+    await dashboard.limit(12, connector_id=2)
+    await dashboard.lift()
+    await expect(page.locator("details.pair").first).not_to_have_attribute("id", newest or "")
+    await expect(page.locator("details.pair[open]")).to_contain_text("chargePointVendor")
+
+
 async def test_a_local_limit_is_set_and_lifted(dashboard: Dashboard, open_page: Opening) -> None:
     page = await (await open_page(dashboard, DESK)).see(CHARGER)
     connector = page.locator('article[data-connector="1"]')

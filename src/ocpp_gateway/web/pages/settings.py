@@ -69,8 +69,11 @@ def routes(gateway: GatewayView, access: Access) -> list[Route]:
 
     def changing(change: Change) -> Callable[[Request], Awaitable[Response]]:
         async def changed(request: Request) -> Response:
+            principal = principal_of(request)
+            if principal is not None and principal.role < Role.OPERATOR:
+                await gateway.audit(principal.name, "refused", f"POST {request.url.path}")
             require(request, Role.OPERATOR)
-            principal, form = principal_of(request), await read_form(request)
+            form = await read_form(request)
             if principal is None or not is_form_token(principal, form.get(FORM_TOKEN_FIELD, "")):
                 raise Problem(403, "the page is out of date; load it again")
             try:

@@ -41,6 +41,7 @@ async function call(form) {
     options.body = JSON.stringify(bodyOf(form));
   }
   say("refused", "");
+  say("said", "");
   const answer = await fetch(form.action, options);
   if (!answer.ok) return say("refused", `Refused: ${await reasonOf(answer)}`);
   const told = answer.status === 204 ? null : await answer.json().catch(() => null);
