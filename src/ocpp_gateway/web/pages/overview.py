@@ -39,18 +39,19 @@ def alert(charger: dict[str, Any]) -> str:
 
 
 def sums(chargers: list[dict[str, Any]]) -> dict[str, Any]:
-    """All chargers in a few numbers."""
+    """All chargers in a few numbers. The power of a charger that does not answer is unknown, and left out."""
+    reachable = [one for one in chargers if one["modbus"]["connected"] and not one["modbus"]["unreachable"]]
     connectors = [connector for charger in chargers for connector in charger["connectors"]]
     boxes = [charger["central_system"]["outbox"] or {} for charger in chargers]
     ages_s = [box["oldest_age_s"] for box in boxes if box.get("oldest_age_s") is not None]
     return {
         "chargers": len(chargers),
         "connectors": len(connectors),
-        "power_w": sum((connector["registers"] or {}).get("power_w") or 0 for connector in connectors),
+        "power_w": sum((c["registers"] or {}).get("power_w") or 0 for one in reachable for c in one["connectors"]),
         "allowed_w": sum(charger["power_limit_commanded_w"] or 0 for charger in chargers),
         "charging": sum(connector["status"] == "Charging" for connector in connectors),
         "faulted": sum(connector["status"] == "Faulted" for connector in connectors),
-        "reachable": sum(c["modbus"]["connected"] and not c["modbus"]["unreachable"] for c in chargers),
+        "reachable": len(reachable),
         "connected": sum(c["central_system"]["connected"] for c in chargers),
         "queued": sum(box.get("messages", 0) for box in boxes),
         "dead_letters": sum(box.get("dead_letters", 0) for box in boxes),
