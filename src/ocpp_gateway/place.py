@@ -153,6 +153,7 @@ class Place:
             self.settings.central_system_of(self.charger),
         )
         registration = self._point.registration
+        connected_at_s, now_s = self.session.connected_at_s, asyncio.get_running_loop().time()
         return {
             "modbus": {
                 "connected": polling.connected,
@@ -169,8 +170,12 @@ class Place:
                 "url": shown_url(central.url_for(self.runtime.identity)),
                 "security_profile": central.security_profile,
                 "connected": self.session.connected,
+                "connected_s": None if connected_at_s is None else round(now_s - connected_at_s, 1),
+                "connections": self.session.connections,
                 "registration": None if registration is None else registration.value,
+                "ping_s": self.session.ping_s,
                 "last_problem": self.session.last_problem,
+                "last_loss": self.session.last_loss,
             },
             "clock": {
                 "utc_known": self.clock.now().utc is not None,

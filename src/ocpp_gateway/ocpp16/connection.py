@@ -77,6 +77,7 @@ class WebSocket:
         self._ping_interval_s = ping_interval_s
         self._pinging = asyncio.create_task(self._ping(), name="ocpp pings")
         self._problem: str | None = None
+        self.ping_s: float | None = None  # how long the last pong took; None before the first
 
     @property
     def certificate_ends_s(self) -> float | None:
@@ -125,7 +126,7 @@ class WebSocket:
                 continue
             try:
                 async with asyncio.timeout(PONG_TIMEOUT_S):
-                    await (await self._websocket.ping())
+                    self.ping_s = await (await self._websocket.ping())
             except TimeoutError:
                 self._problem = f"no pong within {PONG_TIMEOUT_S:g} s"
                 self._websocket.transport.abort()  # a closing handshake would wait for the same silent peer
@@ -167,6 +168,11 @@ async def connect(endpoint: Endpoint, *, ping_interval_s: Callable[[], float]) -
 def certificate_ends_s(connection: Connection) -> float | None:
     """Until when the certificate of a connection's other end is valid, as Unix time; None where there is none."""
     return connection.certificate_ends_s if isinstance(connection, WebSocket) else None
+
+
+def ping_s(connection: Connection) -> float | None:
+    """How long the other end of a connection took for the last pong; None where nobody knows."""
+    return connection.ping_s if isinstance(connection, WebSocket) else None
 
 
 class _Connect(websocket_connect):

@@ -31,7 +31,7 @@ from ocpp_gateway.errors import ConfigurationError
 from ocpp_gateway.log import logger
 from ocpp_gateway.ocpp16 import schemas
 from ocpp_gateway.ocpp16.answers import BootAnswer, boot_answer, current_time, usable_answer
-from ocpp_gateway.ocpp16.connection import certificate_ends_s
+from ocpp_gateway.ocpp16.connection import certificate_ends_s, ping_s
 from ocpp_gateway.ocpp16.frames import CallFrame
 from ocpp_gateway.ocpp16.rpc import (
     LOST,
@@ -79,6 +79,8 @@ class Session:
         self.registration: RegistrationStatus | None = None
         self.last_problem: str | None = None  # why there is no connection; None while there is one
         self.connections = 0  # made so far
+        self.last_loss: str | None = None  # why the last connection ended, with the close code if there was one
+        self.connected_at_s: float | None = None  # on the loop's clock; None while there is no connection
         self.certificate_ends_s: float | None = None  # Unix time; of the last connection, None without TLS
         self.tally: Tally = Counter()
         self._connect = connect
@@ -97,6 +99,7 @@ class Session:
         self._boot_wanted = asyncio.Event()
         self._restart_wanted = asyncio.Event()
         self._rpc: Rpc | None = None
+        self._connection: Connection | None = None
         self._announced = False  # SessionUp was posted for this connection
         self._outbox_may_send = False
         self._changed = asyncio.Event()  # replaced at each change of the two above
@@ -109,6 +112,11 @@ class Session:
     def connected(self) -> bool:
         """Whether there is a connection, registered or not."""
         return self._rpc is not None
+
+    @property
+    def ping_s(self) -> float | None:
+        """How long the last pong took; None before the first one of this connection."""
+        return None if self._connection is None else ping_s(self._connection)
 
     def boot(self, payload: dict[str, Any], *, at_once: bool = False) -> None:
         """Who we are. The first one starts the session; a different one is announced by a BootNotification (T-45).
@@ -182,6 +190,7 @@ class Session:
             self._not_connected(str(exc))
             return
         self.connections += 1
+        self._connection, self.connected_at_s = connection, asyncio.get_running_loop().time()
         self.certificate_ends_s = certificate_ends_s(connection)
         rpc = Rpc(connection, self._on_call, on_frame=self._on_frame, tally=self.tally, log=self._log)
         self._log.info("central_system_connected")
@@ -198,10 +207,12 @@ class Session:
                     await rpc.run()
                 except ConnectionLost as lost:
                     code = NORMAL_CLOSURE
+                    self.last_loss = str(lost)
                     self._not_connected(str(lost))
                 for work in works:
                     work.cancel()
         finally:
+            self._connection = self.connected_at_s = None
             self._set_up(None, outbox_may_send=False)
             await _close(connection, code)
         if self._announced:

@@ -378,6 +378,8 @@ async def test_t_41_pings_are_sent_at_the_interval() -> None:
         websocket = await open_to(f"ws://{place}/SITE-1", ping_interval_s=0.02)
         for _ in range(3):
             await pings.get()
+        assert websocket.ping_s is not None
+        assert 0 < websocket.ping_s < 5
         await websocket.close()
 
 
