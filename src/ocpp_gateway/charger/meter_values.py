@@ -20,8 +20,11 @@ from ocpp_gateway.instant import Instant
 def meter_value(
     connector: Connector, measurands: str, context: str, stamp: str, *, meter_wh: int | None = None
 ) -> dict[str, Any] | None:
-    """One MeterValue of what the last snapshot holds; None when it holds none of the measurands (M-25)."""
-    if connector.registers is None:
+    """One MeterValue of what the last snapshot holds; None when it holds none of the measurands (M-25).
+
+    Of frozen values none is made, but where a transaction begins or ends: that has a `meter_wh` of its own.
+    """
+    if connector.registers is None or (connector.frozen and meter_wh is None):
         return None
     total_wh = connector.meter.total_wh if meter_wh is None else meter_wh
     values = sampled_values(measurands, Reading(connector.registers, total_wh, connector.commanded_w), context)

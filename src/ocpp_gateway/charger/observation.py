@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
-from ocpp_gateway.charger import authorization, meter_values, metering, readings, tags, transactions
+from ocpp_gateway.charger import authorization, meter_values, metering, readings, stillness, tags, transactions
 from ocpp_gateway.charger.records import TransactionRecord
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, Ending, Evidence
 from ocpp_gateway.charger.turn import Turn
@@ -29,6 +29,7 @@ def observe(
     point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn, *, interrupted: bool
 ) -> None:
     """Take in one connector's registers."""
+    registers = _without_frozen(connector, registers, turn)
     before, connector.registers, connector.seen_at = connector.registers, registers, turn.now
     settled = point.link_up_s is not None and turn.now_s - point.link_up_s >= SETTLING_S
     if interrupted and connector.transaction is not None:
@@ -48,6 +49,17 @@ def observe(
         _watch_unwanted_energy(connector, turn, charging=grew and connector.transaction is None)
     else:
         _start_on_evidence(point, connector, turn, meter_before_wh, grew=grew)
+
+
+def _without_frozen(connector: Connector, registers: ConnectorSnapshot, turn: Turn) -> ConnectorSnapshot:
+    """The registers, without values that stand still while a car charges: those count as not read (faults M-15)."""
+    was_frozen = connector.frozen
+    connector.stillness = stillness.watched(connector.stillness, registers, turn.now_s)
+    if connector.frozen and not was_frozen:
+        turn.alarm("values_frozen", connector_id=connector.connector_id, charging_s=registers.charging_s)
+    elif was_frozen and not connector.frozen:
+        turn.alarm("values_frozen", cleared=True, connector_id=connector.connector_id)
+    return stillness.unmeasured(registers) if connector.frozen else registers
 
 
 def _take_status(connector: Connector, registers: ConnectorSnapshot, turn: Turn) -> None:

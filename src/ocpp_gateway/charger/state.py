@@ -21,6 +21,7 @@ from ocpp_gateway.charger.records import (
     TransactionRecord,
 )
 from ocpp_gateway.charger.status import PLUGGED, ReportedStatus
+from ocpp_gateway.charger.stillness import Stillness
 from ocpp_gateway.charger.tags import TagWatch
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.registers.snapshot import ChargerIdentity, ConnectorSnapshot
@@ -149,6 +150,7 @@ class Connector:
     register_status: ChargePointStatus | None = None  # the last one that was a status
     status_unknown_since_s: float | None = None
     seen_at: Instant | None = None
+    stillness: Stillness | None = None  # while a car charges: since when its values have not moved
 
     transaction: TransactionRecord | None = None
     unproven: bool = False  # the transaction comes from before a gap; the charger has not shown yet that it goes on
@@ -185,6 +187,11 @@ class Connector:
     def plugged(self) -> bool:
         """Whether the charger shows a car."""
         return self.register_status in PLUGGED
+
+    @property
+    def frozen(self) -> bool:
+        """Whether what the charger shows while a car charges is old: nothing measured is believed then."""
+        return self.stillness is not None and self.stillness.is_frozen
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,8 @@ def progress(point: ChargePoint, connector: Connector, turn: Turn, *, metered: b
     charging_seen = transaction.charging_seen or connector.register_status in _CAR_SERVED
     tag = registers.tag.id_tag if registers.tag is not None else None
     due = connector.next_sample_s is not None and turn.now_s >= connector.next_sample_s
-    if metered or due or charging_seen is not transaction.charging_seen or tag != transaction.standing_tag:
+    sampled = due and not connector.frozen
+    if metered or sampled or charging_seen is not transaction.charging_seen or tag != transaction.standing_tag:
         transaction = replace(
             transaction,
             last_meter_wh=connector.meter.total_wh,
