@@ -119,6 +119,8 @@ async def _live(folder: Path, year: Year, on_size: Callable[[Size], None]) -> No
             if day % 7 == 3 or day == year.days - 1:  # what waited is told by now
                 await _at(world, day, 30.0)
                 year.breaches += _breaches(world, year)
+            if year.breaches:  # the first are enough
+                return
             if day % MONTH == MONTH - 1 or day == year.days - 1:
                 year.sizes.append(_size(folder, day + 1))
                 on_size(year.sizes[-1])
