@@ -29,6 +29,7 @@ class OtherMasters:
 
     seen: dict[int, Seen] = field(default_factory=dict)
     left: dict[int, Left] = field(default_factory=dict)
+    higher_s: dict[int, float] = field(default_factory=dict)  # when ours was last not in force for a higher one
     changes_s: list[float] = field(default_factory=list)  # when the last foreign changes were found, monotonic
     contested_until_s: float | None = None  # too many of them were found: lower values are left
     fallback: tuple[int | None, int | None] | None = None  # W and s, as first read on this connection

@@ -8,11 +8,13 @@ knows who the other one is. Source: decisions.md, Power ("Another master", "Fall
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from ocpp_gateway.charger.other_masters import Left, Seen
 from ocpp_gateway.charger.state import ChargePoint
 from ocpp_gateway.charger.turn import Turn
 from ocpp_gateway.registers.snapshot import ChargerSnapshot
+from ocpp_gateway.smart_charging.power import LIMIT_ACTS_WITHIN_S
 
 LEFT_S = 600.0
 """How long a lower value is left where it is left, and a fight counts as one after its last change."""
@@ -52,6 +54,13 @@ def watch_registers(point: ChargePoint, snapshot: ChargerSnapshot, turn: Turn) -
             register = _Register(connector_id, held_w, connector.commanded_w, read_s.get(connector_id, taken_s))
             if _is_overwritten(point, register, turn):
                 connector.commanded_w = connector.confirmed_w = None
+        elif connector_id in masters.higher_s:
+            masters.higher_s[connector_id] = turn.now_s  # ours was not read back yet
+
+
+def may_act_on_another(point: ChargePoint, connector_id: int, now_s: float) -> bool:
+    """Whether a car may still draw what somebody else allowed it by a higher value than ours."""
+    return now_s < point.other_masters.higher_s.get(connector_id, -inf) + LIMIT_ACTS_WITHIN_S
 
 
 def _is_overwritten(point: ChargePoint, register: _Register, turn: Turn) -> bool:
@@ -61,6 +70,7 @@ def _is_overwritten(point: ChargePoint, register: _Register, turn: Turn) -> bool
     if held_w is None or register.ours_w is None or held_w == register.ours_w:
         return False
     if held_w > register.ours_w:
+        masters.higher_s[connector_id] = turn.now_s
         _count_change(point, register, turn)
         _tell_change(point, register, turn, left=False)
         if connector_id in masters.left:  # who lowered it allows more again; ours bounds it as ever

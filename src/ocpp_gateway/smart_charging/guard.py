@@ -22,6 +22,9 @@ LIFTED_EVERY_S, LIFTED_BY_A = 300.0, 1.0
 """While a car draws well below its limit what is written rises step by step. The step is smaller than "well below", so
 that it does not go up and down for ever."""
 FLOWS_A = 1.0
+CHANCE_EVERY_S = 900.0
+"""A car that was lowered until it paused may try its minimum again after so long: it, its charger or somebody who
+wrote the register may behave by now. Not sooner: contactors wear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Guard:
 
     def written_w(self, allowed_w: int, step_w: int) -> int:
         """What is written of a power that the limits allow, whole steps."""
-        return int(allowed_w * self.factor) // step_w * step_w if self.acts else allowed_w
+        return round(allowed_w * self.factor) // step_w * step_w if self.acts else allowed_w
 
 
 NOT_GUARDED = Guard()
@@ -78,8 +81,12 @@ def looked(
         guard = replace(guard, allowed_w=allowed_w)
     if highest_a is None or allowed_w == 0:
         return guard.at_ease()
-    if rises and guard.acts and highest_a < FLOWS_A:
-        return replace(guard, factor=1.0, below_since_s=None)  # it ended in a pause: another chance
+    if guard.acts and highest_a < FLOWS_A:  # it may have ended in a pause: another chance
+        if rises:
+            return replace(guard, factor=1.0, below_since_s=None)
+        pauses = guard.written_w(allowed_w, step_w) < register.minimum_w
+        if pauses and now_s - guard.lowered_s >= CHANCE_EVERY_S:
+            return replace(guard.at_ease(), factor=min(1.0, register.minimum_w / allowed_w))
     most_a = limit_a(allowed_w, register)
     if highest_a > most_a + TOLERANCE_A:
         since_s = now_s if guard.above_since_s is None else guard.above_since_s

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from ocpp_gateway.charger.events import Alarm
+from ocpp_gateway.charger.events import Alarm, CommandConfirmed, CommandKind
 from ocpp_gateway.registers.vocabulary import ChargePointStatus as Status
 from unit.charger.bench import Bench
 from unit.charger.test_limits import limited
+from unit.charger.test_register_watch import Watched
 
 pytestmark = pytest.mark.conformance("P-45")
 
@@ -126,18 +127,70 @@ def test_while_the_current_is_well_below_what_is_written_rises_step_by_step() ->
     assert "current_above_limit_cleared" in bench.alarms()
 
 
-def test_a_car_that_went_on_until_it_was_paused_gets_another_chance_with_a_higher_limit_only() -> None:
+def paused_by_the_guard() -> Bench:
+    """A car that went on with 32 A whatever was written, until it was paused."""
     bench = one_phase_car(32.0)
     bench.poll(11 + 31 + 31 + 31)
-    held_w = bench.commanded_w()
-    assert held_w is not None
-    assert held_w < 1_400
+    assert (bench.commanded_w() or 0) < 1_400
     draw(bench, 0.0)
-    bench.poll(1_000)
-    assert bench.commanded_w() == held_w
+    return bench
+
+
+def test_a_car_that_went_on_until_it_was_paused_gets_another_chance_with_a_higher_limit() -> None:
+    bench = paused_by_the_guard()
+    bench.poll(600)
+    assert (bench.commanded_w() or 0) < 1_400
     bench.ask("ClearChargingProfile", id=1)
     bench.poll(1)
     assert bench.commanded_w() == 22_000
+
+
+def test_a_car_that_went_on_until_it_was_paused_may_try_its_minimum_every_15_minutes() -> None:
+    bench = paused_by_the_guard()
+    for _ in range(3):
+        bench.poll(880)
+        assert (bench.commanded_w() or 0) < 4_200
+        bench.poll(30)
+        assert bench.commanded_w() == 4_200
+        draw(bench, 32.0)  # it has not learned
+        bench.poll(12)
+        assert (bench.commanded_w() or 0) < 4_200
+        draw(bench, 0.0)
+    bench.poll(910)
+    draw(bench, 5.0)  # it has
+    bench.poll(3_600)
+    assert bench.commanded_w() == 11_000
+    assert bench.alarms().count("current_above_limit") == 1
+    assert bench.alarms()[-1] == "current_above_limit_cleared"
+
+
+def test_fault_s_14_a_car_that_draws_what_another_master_wrote_is_not_to_blame() -> None:
+    bench = Watched()
+    bench.linked().online().charging()
+    limited(bench, 1, (0, 16), unit="A")
+    bench.poll(40)
+    draw(bench, 32.0)
+    for _ in range(90):
+        bench.held_w[1] = 22_000
+        bench.poll(1)
+    bench.poll(29)  # the last of his values may still act
+    assert (bench.commanded_w(), told(bench)) == (11_000, [])
+    bench.poll(12)
+    assert told(bench) != []  # nobody wrote it since
+
+
+def test_fault_s_14_currents_are_not_judged_before_ours_is_read_back_again() -> None:
+    bench = one_phase_car(32.0)
+    bench.obeys = False
+    bench.unseen(1, power_limit_w=22_000)
+    bench.poll(60)
+    assert (bench.commanded_w(), told(bench)) == (11_000, [])
+    bench.unseen(1, power_limit_w=11_000)
+    bench.give(CommandConfirmed(CommandKind.LIMIT, 1, 11_000))
+    bench.poll(28)
+    assert told(bench) == []
+    bench.poll(14)
+    assert told(bench) != []
 
 
 def test_p_47_phases_that_were_seen_are_remembered_in_a_pause() -> None:

@@ -136,6 +136,8 @@ def test_p_51_a_charge_point_max_that_wobbles_does_not_switch_a_car_on_and_off()
         limited(bench, 0, (0, 8_300 if minute % 2 else 8_500), purpose="ChargePointMaxProfile")
         for _ in range(6):
             before = powers(bench)
+            for connector_id, power_w in enumerate(before, start=1):
+                draw(bench, connector_id, (power_w or 0) / 690)
             bench.poll(1, seconds=10)
             starts += sum(not was and bool(is_now) for was, is_now in zip(before, powers(bench), strict=True))
     assert (starts, sum(bool(power_w) for power_w in powers(bench))) == (0, 1)
