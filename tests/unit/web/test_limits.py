@@ -77,10 +77,15 @@ async def test_nobody_guesses_which_charger_is_meant(ask: Ask, view: View) -> No
     assert (await put(ask, GRID | {"charger": "SITE-2"})).status == 200
 
 
-async def test_fault_c_14_a_gateway_that_writes_nothing_takes_no_limit(ask: Ask, view: View) -> None:
+async def test_fault_c_14_a_gateway_that_writes_nothing_takes_no_limit_and_removes_none(ask: Ask, view: View) -> None:
     view.read_only = True
     assert (await put(ask, GRID)).status == 409
     assert view.limited == {}
+    view.read_only = False
+    await put(ask, GRID)
+    view.read_only = True
+    assert (await ask("/api/v1/limits/grid", "DELETE")).status == 409
+    assert len(view.limited) == 1
 
 
 async def test_a_charger_whose_tasks_do_not_run_takes_none(ask: Ask, view: View) -> None:

@@ -48,8 +48,7 @@ async def _limits(_: Request, gateway: GatewayView) -> Response:
 async def _set(request: Request, gateway: GatewayView) -> Response:
     source, body = request.path_params["source"], await read_json(request, LimitBody)
     identity = _charger(gateway, body.charger, "/charger")
-    if gateway.read_only:
-        raise Problem(409, "this gateway runs with --read-only and writes no limit")
+    _refuse_read_only(gateway)
     before = _limit_of(await gateway.limits(), identity, source, body.connector_id)
     if await gateway.why(identity, body.connector_id) is None:
         raise Problem(404, NO_CONNECTOR)
@@ -68,10 +67,16 @@ async def _remove(request: Request, gateway: GatewayView) -> Response:
     source = request.path_params["source"]
     identity = _charger(gateway, request.query_params.get("charger"), "?charger")
     connector_id = query_integer(request, "connector_id", 0, least=0, most=255)
+    _refuse_read_only(gateway)
     if not await gateway.remove_limit(identity, source, connector_id):
         raise Problem(404, "there is no such limit")
     await audit(request, gateway, "limit_removed", f"{source}: {identity}/{connector_id}")
     return Response(status_code=204)
+
+
+def _refuse_read_only(gateway: GatewayView) -> None:
+    if gateway.read_only:
+        raise Problem(409, "this gateway runs with --read-only and writes no limit")
 
 
 def _charger(gateway: GatewayView, named: str | None, pointer: str) -> str:
@@ -132,6 +137,6 @@ ENDPOINTS = (
         needs=Role.OPERATOR,
         tag="limits",
         query=_WHICH,
-        answers={204: None, 404: "problem", 422: "problem"},
+        answers={204: None, 404: "problem", 409: "problem", 422: "problem"},
     ),
 )
