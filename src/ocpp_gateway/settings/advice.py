@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ocpp_gateway import mapping_files
 from ocpp_gateway.errors import ConfigurationError
 from ocpp_gateway.settings.environment import misspelt
 from ocpp_gateway.settings.model import CREDENTIALS, CentralSystem, Charger, Settings, Web, is_ip_address
@@ -21,6 +22,7 @@ def warnings_of(settings: Settings, file: Path, environ: Mapping[str, str]) -> l
     found: dict[str, None] = {}
     for charger in settings.chargers:
         found |= dict.fromkeys(_about_authorization(charger))
+        found |= dict.fromkeys(_about_power(charger))
     for system, whose in _systems(settings):
         found |= dict.fromkeys(_about_central_system(system, whose))
     found |= dict.fromkeys(_about_web(settings.web))
@@ -43,6 +45,15 @@ def _about_authorization(charger: Charger) -> Iterator[str]:
             f"{charger.identity}: with the gateway dead, the charger gives {charger.fallback.power_w} W to everyone "
             "(fallback.power_w), accepted or not"
         )
+
+
+def _about_power(charger: Charger) -> Iterator[str]:
+    minimum_w = mapping_files.load(charger.mapping).limits.minimum_power_w
+    for key in ("max_power_w", "connector_max_power_w"):
+        power_w = getattr(charger, key)
+        if power_w is not None and power_w < minimum_w:
+            told = f"with {key} {power_w} W no car ever charges: the charger pauses below {minimum_w} W"
+            yield f"{charger.identity}: {told}"
 
 
 def _systems(settings: Settings) -> Iterator[tuple[CentralSystem, str]]:

@@ -39,6 +39,17 @@ def test_mode_central_system_names_what_it_relies_on_and_the_test_to_make(load: 
     assert "with the gateway dead" not in without_power
 
 
+@pytest.mark.parametrize(
+    ("power_w", "warns"), [(1_400, True), (4_140, True), (4_199, True), (4_200, False), (44_000, False)]
+)
+def test_a_power_below_the_charger_s_minimum_is_told(load: Load, file: Path, power_w: int, *, warns: bool) -> None:
+    told = f" {power_w} W no car ever charges: the charger pauses below 4200 W"
+    of_station = warned(load, file, GOOD.replace("44000", str(power_w)))
+    assert of_station == ("SITE-1: with max_power_w" + told if warns else "")
+    of_connector = warned(load, file, GOOD + f"    connector_max_power_w: {power_w}\n")
+    assert of_connector == ("SITE-1: with connector_max_power_w" + told if warns else "")
+
+
 def test_a_fallback_alone_needs_no_words(load: Load, file: Path) -> None:
     assert warned(load, file, GOOD + "    fallback: {power_w: 4200, after_s: 60}\n") == ""
 
