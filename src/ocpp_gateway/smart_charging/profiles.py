@@ -139,7 +139,7 @@ def _objections(profile: ChargingProfile) -> tuple[tuple[bool, str], ...]:
         profile.valid_from is not None and profile.valid_to is not None and profile.valid_to <= profile.valid_from
     )
     return (
-        (profile.stack_level > MAX_STACK_LEVEL, f"stackLevel must not exceed {MAX_STACK_LEVEL}"),
+        (not 0 <= profile.stack_level <= MAX_STACK_LEVEL, f"stackLevel must be 0 to {MAX_STACK_LEVEL}"),
         (len(starts) > MAX_PERIODS, f"more than {MAX_PERIODS} periods"),
         (not starts, "no period"),
         (bool(starts) and starts[0] != 0, "the first period must start at 0"),

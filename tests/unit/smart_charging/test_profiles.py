@@ -108,6 +108,7 @@ def one(**period: Any) -> dict[str, Any]:
             id="p-14 recurring without a start",
         ),
         pytest.param({"validTo": "soon"}, id="no date"),
+        pytest.param({"stackLevel": -1}, id="p-06 negative level"),
     ],
 )
 def test_p_10_a_profile_without_sense_is_refused(changes: dict[str, Any]) -> None:
