@@ -32,6 +32,7 @@ from ocpp_gateway.charger.records import (
     ReservationRemoved,
     StampsResolved,
     StoredCharger,
+    TagRecord,
     TransactionIdRecord,
     TransactionRecord,
     TransactionSample,
@@ -121,6 +122,7 @@ EVERYTHING = StoredCharger(
     meters=(MeterRecord(1, 123456, 700, 3600), MeterRecord(2, 3_000_000_000_000)),
     availability=(AvailabilityRecord(0, operative=True), AvailabilityRecord(1, operative=False)),
     gates=(GateRecord(1, closed=True), GateRecord(2, closed=False)),
+    tags=(TagRecord(1, "04A1", unusable=False, presented="04A1"), TagRecord(2, None, unusable=True, presented=None)),
     profiles=(
         ProfileRecord(0, 7, {"chargingProfileId": 7, "limit": 16.0, "note": "Grüße \ud800"}, None, without_clock(5.25)),
         ProfileRecord(1, 7, {"chargingProfileId": 7, "limit": 11.1}, "tx-1", at(6)),
@@ -166,6 +168,7 @@ def records_of(charger: StoredCharger) -> list[Record]:
         *charger.meters,
         *charger.availability,
         *charger.gates,
+        *charger.tags,
         *charger.profiles,
         *charger.open_transactions,
         *(TransactionSample(local_id, value) for local_id, values in charger.samples.items() for value in values),
@@ -202,6 +205,11 @@ REPLACED: list[tuple[str, Sequence[Record], StoredCharger]] = [
         "gate",
         [GateRecord(1, closed=True), GateRecord(1, closed=False)],
         StoredCharger(gates=(GateRecord(1, closed=False),)),
+    ),
+    (
+        "tag",
+        [TagRecord(1, "04A1", unusable=False, presented="04A1"), TagRecord(1, None, unusable=False, presented=None)],
+        StoredCharger(tags=(TagRecord(1, None, unusable=False, presented=None),)),
     ),
     (
         "configuration",

@@ -61,6 +61,20 @@ def test_fault_k_08_after_two_answers_with_two_ids_the_stop_names_the_second(tmp
     play(tmp_path, tale, policy=Policy(knows_repeats=False))
 
 
+def test_fault_k_09_a_card_shown_while_no_gateway_lived_is_billed(tmp_path: Path) -> None:
+    async def tale(stage: Stage) -> None:
+        await stage.commissioned()
+        car = asyncio.create_task(stage.story.visit(1, 10))
+        await stage.site.until(lambda: stage.site.charger.connector(1).session_energy_wh >= 200, timeout_s=600)
+        gateway = await stage.start()
+        await car
+        await stage.stop(gateway)
+        (transaction,) = stage.site.central.transactions
+        assert transaction.id_tag == stage.story.visits[-1].id_tag
+
+    play(tmp_path, tale)
+
+
 def test_fault_k_13_power_loss_of_both_ends_the_session_with_what_was_last_seen(tmp_path: Path) -> None:
     async def tale(stage: Stage) -> None:
         await stage.commissioned()

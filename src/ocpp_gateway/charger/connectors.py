@@ -5,6 +5,7 @@ A connector that the charger stops showing keeps its meter, its gate and its tra
 
 from __future__ import annotations
 
+from ocpp_gateway.charger import tags
 from ocpp_gateway.charger.configuration import Configuration
 from ocpp_gateway.charger.id_tags import EMPTY_LIST, AuthorizationCache
 from ocpp_gateway.charger.metering import Meter
@@ -32,6 +33,11 @@ def restored(settings: ChargePointSettings, stored: StoredCharger, from_file: di
     for gate in stored.gates:
         connector = _known(point, gate.connector_id)
         connector.closed = connector.visited = gate.closed
+    for record in stored.tags:
+        connector = _known(point, record.connector_id)
+        connector.tags = tags.remembered(record, in_transaction=connector.transaction is not None)
+        connector.tags_kept = record
+        connector.visited = connector.visited or connector.tags.presented is not None
     point.cache = AuthorizationCache.restored(stored.cached_tags)
     point.local_list = stored.local_list or EMPTY_LIST
     point.reservations = list(stored.reservations)

@@ -29,7 +29,16 @@ def observe(
     point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn, *, interrupted: bool
 ) -> None:
     """Take in one connector's registers."""
-    registers = _without_frozen(connector, registers, turn)
+    _take_in(point, connector, _without_frozen(connector, registers, turn), turn, interrupted=interrupted)
+    record = connector.tags.record(connector.connector_id)
+    if record is not None and record != connector.tags_kept:
+        connector.tags_kept = record
+        turn.persist(record)
+
+
+def _take_in(
+    point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn, *, interrupted: bool
+) -> None:
     before, connector.registers, connector.seen_at = connector.registers, registers, turn.now
     settled = point.link_up_s is not None and turn.now_s - point.link_up_s >= SETTLING_S
     if interrupted and connector.transaction is not None:

@@ -56,6 +56,19 @@ class GateRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TagRecord:
+    """What stands in a connector's tag register, and which card was presented for the visit that lasts.
+
+    `standing` is None when the register is empty, or holds what cannot be an idTag: then it is `unusable`.
+    """
+
+    connector_id: int
+    standing: str | None
+    unusable: bool
+    presented: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigurationRecord:
     """A configuration key changed by the central system; kept over the file's value."""
 
@@ -278,6 +291,7 @@ Record = (
     MeterRecord
     | AvailabilityRecord
     | GateRecord
+    | TagRecord
     | ConfigurationRecord
     | IdentityRecord
     | ProfileRecord
@@ -309,6 +323,7 @@ class StoredCharger:
     meters: tuple[MeterRecord, ...] = ()
     availability: tuple[AvailabilityRecord, ...] = ()
     gates: tuple[GateRecord, ...] = ()
+    tags: tuple[TagRecord, ...] = ()
     profiles: tuple[ProfileRecord, ...] = ()
     open_transactions: tuple[TransactionRecord, ...] = ()
     samples: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)  # by local_id, oldest first

@@ -18,6 +18,7 @@ from ocpp_gateway.charger.records import (
     LocalListRecord,
     ProfileRecord,
     ReservationRecord,
+    TagRecord,
     TransactionRecord,
 )
 from ocpp_gateway.charger.status import PLUGGED, ReportedStatus
@@ -146,6 +147,7 @@ class Connector:
     operative: bool = True
     closed: bool = False  # our stop or refusal holds it at 0 W until the car leaves or a new authorisation
     tags: TagWatch = field(default_factory=TagWatch)
+    tags_kept: TagRecord | None = None  # what the store has of them
     registers: ConnectorSnapshot | None = None
     register_status: ChargePointStatus | None = None  # the last one that was a status
     status_unknown_since_s: float | None = None

@@ -1,14 +1,16 @@
 """When a tag register's content is somebody presenting a card.
 
 An event is a change to a non-empty tag, seen in two equal reads; so is its end: one odd read changes nothing. A tag
-that stands there since before is nobody's: it may be the last customer's. Source: decisions.md, Tags; conformance
-A-03; registers.md 2.3; faults M-20.
+that stands there since before is nobody's: it may be the last customer's. Since before what, outlives the process: a
+card shown while no gateway lived differs from what stood there when the last one saw it. Source: decisions.md, Tags;
+conformance A-03; registers.md 2.3; faults M-20.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ocpp_gateway.charger.records import TagRecord
 from ocpp_gateway.registers.snapshot import Tag
 
 
@@ -17,6 +19,7 @@ class TagWatch:
     """What was seen of a tag register. `standing` is content that is no news; `presented` this visit's card.
 
     `unusable` tells that what stands there cannot be an idTag; `candidate` is what was read once and differs.
+    `remembered`: this is what an earlier process saw, and nothing was read since.
     """
 
     standing: str | None = None
@@ -24,21 +27,36 @@ class TagWatch:
     candidate: Tag | None = None
     presented: str | None = None
     started: bool = False
+    remembered: bool = False
 
     @property
     def pending(self) -> bool:
         """Whether a card was read once and waits for its second, equal read."""
         return self.candidate is not None and self.candidate.id_tag is not None
 
+    def record(self, connector_id: int) -> TagRecord | None:
+        """What a restart must not forget; None before the first read."""
+        return TagRecord(connector_id, self.standing, self.unusable, self.presented) if self.started else None
+
     def car_left(self) -> TagWatch:
         """The watch for the next visit: what stands now stays standing, and belongs to nobody."""
         return replace(self, presented=None)
+
+
+def remembered(record: TagRecord, *, in_transaction: bool) -> TagWatch:
+    """The watch of a process before this one. The card of a transaction is in that, and is not presented anew."""
+    presented = None if in_transaction else record.presented
+    return TagWatch(record.standing, record.unusable, presented=presented, started=True, remembered=True)
 
 
 def watch(before: TagWatch, tag: Tag) -> tuple[TagWatch, str | None]:
     """The watch after a read, and the id tag presented by it, if any."""
     if not before.started:  # what stands at the first read may be anybody's
         return replace(before, started=True, standing=tag.id_tag, unusable=tag.unusable), None
+    if before.remembered:
+        same = _is_same(tag, before.standing, unusable=before.unusable)
+        # Whose card it was that is gone now may be gone too.
+        before = replace(before, remembered=False, presented=before.presented if same else None)
     if _is_same(tag, before.standing, unusable=before.unusable):
         return (before if before.candidate is None else replace(before, candidate=None)), None
     once = before.candidate

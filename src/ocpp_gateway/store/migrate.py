@@ -15,7 +15,7 @@ from ocpp_gateway.store import schema, sqlite_file
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in `migrations/versions`; known here so that an up-to-date store opens without Alembic."""
 
 

@@ -18,6 +18,7 @@ from ocpp_gateway.charger.records import (
     ProfileRecord,
     ReservationRecord,
     StoredCharger,
+    TagRecord,
     TransactionRecord,
 )
 from ocpp_gateway.registers.snapshot import ChargerIdentity
@@ -187,9 +188,7 @@ def backlogs(connection: Connection, central_system: str) -> dict[str, Backlog]:
 def load(connection: Connection, charge_point: str) -> StoredCharger:
     """All that is known of a charge point; an empty `StoredCharger` for one that was never seen."""
     identity = schema.charge_point
-    station = (
-        connection.execute(select(identity).where(identity.c.identity == charge_point)).mappings().one_or_none()
-    )
+    station = connection.execute(select(identity).where(identity.c.identity == charge_point)).mappings().one_or_none()
     configuration = schema.configuration
     connectors = _rows(connection, schema.connector, charge_point, "connector_id")
     profiles = _rows(connection, schema.charging_profile, charge_point, "connector_id", "charging_profile_id")
@@ -214,6 +213,11 @@ def load(connection: Connection, charge_point: str) -> StoredCharger:
         ),
         gates=tuple(
             GateRecord(row["connector_id"], row["gate_closed"]) for row in connectors if row["gate_closed"] is not None
+        ),
+        tags=tuple(
+            TagRecord(row["connector_id"], row["standing_tag"], row["tag_unusable"], row["presented_tag"])
+            for row in connectors
+            if row["tag_unusable"] is not None
         ),
         profiles=tuple(_profile(row) for row in profiles),
         open_transactions=_transactions(connection, still_open),

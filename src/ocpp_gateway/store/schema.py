@@ -96,6 +96,9 @@ connector = Table(
     Column("charging_s", BigInteger),
     Column("operative", Boolean),  # NULL: never changed
     Column("gate_closed", Boolean),  # NULL: never closed
+    Column("standing_tag", Text),
+    Column("tag_unusable", Boolean),  # NULL: the tag register was never read
+    Column("presented_tag", Text),
 )
 
 charging_profile = Table(

@@ -26,6 +26,7 @@ from ocpp_gateway.charger.records import (
     ReservationRecord,
     ReservationRemoved,
     StampsResolved,
+    TagRecord,
     TransactionIdRecord,
     TransactionReading,
     TransactionRecord,
@@ -114,6 +115,10 @@ def write(connection: Connection, charge_point: str, record: Record) -> None:
         case GateRecord():
             key = {"charge_point": charge_point, "connector_id": record.connector_id}
             _connector(connection, key, {"gate_closed": record.closed})
+        case TagRecord():
+            key = {"charge_point": charge_point, "connector_id": record.connector_id}
+            stands: dict[str, Any] = {"standing_tag": record.standing, "tag_unusable": record.unusable}
+            _connector(connection, key, stands | {"presented_tag": record.presented})
         case ConfigurationRecord():
             _configuration(connection, {"charge_point": charge_point, "key": record.key}, {"value": record.value})
         case IdentityRecord():

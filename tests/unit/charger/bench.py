@@ -47,6 +47,7 @@ from ocpp_gateway.charger.records import (
     Record,
     StampsResolved,
     StoredCharger,
+    TagRecord,
     TransactionIdRecord,
     TransactionRecord,
 )
@@ -97,6 +98,9 @@ class Shelf:
             case GateRecord():
                 gates = {gate.connector_id: gate for gate in stored.gates} | {record.connector_id: record}
                 self.stored = replace(stored, gates=tuple(gates.values()))
+            case TagRecord():
+                tags = {tag.connector_id: tag for tag in stored.tags} | {record.connector_id: record}
+                self.stored = replace(stored, tags=tuple(tags.values()))
             case AvailabilityRecord():
                 known = {one.connector_id: one for one in stored.availability} | {record.connector_id: record}
                 self.stored = replace(stored, availability=tuple(known.values()))

@@ -199,3 +199,68 @@ def test_where_everyone_may_charge_cards_mean_nothing() -> None:
     bench = Bench(mode(AuthorizationMode.FREE)).online().linked().charging(id_tag="CARD")
     assert bench.starts()[0]["idTag"] == SETTINGS.free_id_tag
     assert bench.calls("Authorize") == []
+
+
+# ---------------------------------------------------------------- over a restart
+
+
+def begins_while_dead(bench: Bench, *, tag: str | None, charging_s: int, session_energy_wh: int) -> None:
+    """A car comes and charges while no gateway lives; the next one finds it so."""
+    shown = Tag(tag, unusable=False, read_s=0.0)
+    bench.unseen(tag=shown, status=Status.CHARGING, charging_s=charging_s, session_energy_wh=session_energy_wh)
+    bench.killed_and_restarted(300).linked().online()
+
+
+def test_a_card_shown_while_no_gateway_lived_is_billed() -> None:
+    bench = Bench().linked().online()
+    begins_while_dead(bench, tag="LATE", charging_s=200, session_energy_wh=500)
+    assert [start["idTag"] for start in bench.starts()] == ["LATE"]
+
+
+def test_another_car_that_came_while_no_gateway_lived_is_billed_to_its_own_card() -> None:
+    bench = Bench().linked().online().charging(id_tag="FIRST")
+    bench.charge(wh=900, seconds=300)
+    bench.deliver()
+    begins_while_dead(bench, tag="SECOND", charging_s=60, session_energy_wh=100)
+    assert [start["idTag"] for start in bench.starts()] == ["FIRST", "SECOND"]
+    assert bench.stops()[0]["reason"] == "PowerLoss"
+
+
+def test_a_card_that_stood_there_before_the_gateway_died_is_nobodys_still() -> None:
+    bench = Bench().linked().online().charging(id_tag="FIRST")
+    bench.charge(wh=900, seconds=300)
+    bench.leave(tag="FIRST")
+    begins_while_dead(bench, tag="FIRST", charging_s=60, session_energy_wh=100)
+    assert [start["idTag"] for start in bench.starts()] == ["FIRST", "UNKNOWN"]
+
+
+def test_a_card_presented_before_the_gateway_died_is_billed_to_the_car_that_waits() -> None:
+    bench = Bench().linked().online()
+    bench.see(status=Status.PREPARING)
+    bench.card("EARLY")
+    begins_while_dead(bench, tag="EARLY", charging_s=60, session_energy_wh=100)
+    assert [start["idTag"] for start in bench.starts()] == ["EARLY"]
+
+
+def test_a_card_that_is_gone_after_a_restart_is_billed_to_nobody() -> None:
+    bench = Bench().linked().online()
+    bench.see(status=Status.PREPARING)
+    bench.card("EARLY")
+    begins_while_dead(bench, tag=None, charging_s=60, session_energy_wh=100)
+    assert [start["idTag"] for start in bench.starts()] == ["UNKNOWN"]
+
+
+def test_the_card_of_a_transaction_that_goes_on_over_a_restart_does_not_stop_it() -> None:
+    bench = Bench(mode(AuthorizationMode.CENTRAL_SYSTEM)).linked().online().charging(id_tag="OWN")
+    bench.deliver()
+    bench.killed_and_restarted().linked().online()
+    bench.charge(wh=100)
+    assert bench.stops() == []
+
+
+def test_a_card_shown_while_no_gateway_lived_is_asked_for() -> None:
+    bench = Bench(mode(AuthorizationMode.CENTRAL_SYSTEM)).linked().online()
+    bench.unseen(tag=Tag("LATE", unusable=False, read_s=0.0), status=Status.PREPARING)
+    bench.killed_and_restarted().online().linked()
+    bench.authorize()
+    assert [start["idTag"] for start in bench.starts()] == ["LATE"]

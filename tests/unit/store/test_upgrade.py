@@ -59,7 +59,10 @@ INSERT INTO outbox_attempt VALUES (3, 'a'), (5, 'b'), (8, 'c'), (8, 'c2');
 
 def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """All that is in the tables of the first schema, in its columns."""
-    columns = {"charge_point": "identity, number_of_connectors, vendor, model, serial_number, firmware_version"}
+    columns = {
+        "charge_point": "identity, number_of_connectors, vendor, model, serial_number, firmware_version",
+        "connector": "charge_point, connector_id, total_wh, register_wh, charging_s, operative, gate_closed",
+    }
     tables = ["store_meta", "charge_point", "configuration", "connector", "charging_profile"]
     tables += ["charging_transaction", "transaction_id", "outbox"]
     with closing(sqlite3.connect(path)) as connection:
