@@ -115,7 +115,7 @@ async def over_sockets(port: int) -> tuple[float, float, float]:
     reader = ChargerReader(link, MAPPING, 2, now, nothing)
 
     async def ours() -> None:
-        await reader.read_round()
+        await reader.read_round(1.0)
         reader.image.snapshot(now())
 
     bare = AsyncModbusTcpClient("127.0.0.1", port=port)

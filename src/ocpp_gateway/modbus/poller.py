@@ -197,6 +197,8 @@ class Poller:
         self._link.longest_silence_s = longest_silence_s(self._poll_interval_s, None)
         number_of_connectors = await count_connectors(self._link, self._mapping)
         reader = ChargerReader(self._link, self._mapping, number_of_connectors, self._now, self._write_pending)
+        if self.statistics.lost_links:
+            reader.watch_limits()
         identity = await reader.read_identity()
         self._reader = reader
         found = reader.image.snapshot(self._now())
@@ -228,7 +230,7 @@ class Poller:
 
     async def _poll(self, reader: ChargerReader) -> None:
         """One round: read, and post what was read when nothing is missing in it."""
-        complete = await reader.read_round()
+        complete = await reader.read_round(self._interval_s)
         now = self._now()
         self._tell_refusals(reader)
         statistics = replace(self.statistics, rounds=self.statistics.rounds + 1, round_s=reader.round_s)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from functools import partial
 from itertools import chain
+from math import inf
 
 from ocpp_gateway.errors import LinkLostError, RegisterRefused, WrongAnswer
 from ocpp_gateway.instant import Instant
@@ -27,6 +28,14 @@ CYCLE_LIMIT_S = 10.0
 CONFIRMING_ROUNDS = 2
 """Rounds in which a tag is read after a change: a change is believed when two snapshots with a read each show it, and
 one found among the slow registers is in no snapshot yet."""
+
+
+SELDOM_S = 5.0
+"""Polled as seldom as this, or more seldom, limits do not wait for their turn: there is time to read them all."""
+
+WATCHED_S = 60.0
+"""For so long all limits are read in each round after one changed that we did not write, or after a lost link: another
+master writes again, and a charger that restarted may fall back."""
 
 
 class Outcome(Enum):
@@ -77,6 +86,7 @@ class ChargerReader:
         self._tagless = set(range(1, number_of_connectors + 1))  # connectors whose tag register names nobody
         self._slow: deque[Block] = deque()
         self._turn = 0  # whose turn it is among the limit registers
+        self._watched_until_s = -inf
 
     def plan(self, poll: PollClass) -> tuple[Block, ...]:
         """The blocks of a class, without what the charger has refused on this connection."""
@@ -88,9 +98,14 @@ class ChargerReader:
             await self._read(block)
         return self.image.identity()
 
-    async def read_round(self) -> bool:
-        """Read the fast blocks, the tags that may be news, and one block in its turn; whether the fast were answered.
+    def watch_limits(self) -> None:
+        """Read all limits in each round for a while."""
+        self._watched_until_s = asyncio.get_running_loop().time() + WATCHED_S
 
+    async def read_round(self, interval_s: float) -> bool:
+        """Read the fast blocks, the tags that may be news, and limits; whether the fast were answered.
+
+        One block of limits in its turn, or all of them when polled seldom or watched.
         Raises LinkError: LinkLostError also for a charger too slow to follow, or without any fast register.
         """
         self.round_s = 0.0
@@ -108,11 +123,19 @@ class ChargerReader:
                 self._confirming[connector_id] = CONFIRMING_ROUNDS
             for block in self._tag_blocks(connector_id):
                 await self._read_tag(block)
-        in_turn = self.plan(PollClass.IN_TURN)
-        if in_turn:
-            self._turn = (self._turn + 1) % len(in_turn)
-            await self._read(in_turn[self._turn])
+        await self._read_limits(interval_s)
         return Outcome.MISSED not in outcomes
+
+    async def _read_limits(self, interval_s: float) -> None:
+        blocks = self.plan(PollClass.IN_TURN)
+        if not blocks:
+            return
+        if interval_s < SELDOM_S and asyncio.get_running_loop().time() >= self._watched_until_s:
+            self._turn = (self._turn + 1) % len(blocks)
+            blocks = (blocks[self._turn],)
+        for block in blocks:
+            if await self._read(block) is Outcome.CHANGED:  # what we wrote was kept as it was read back
+                self.watch_limits()
 
     def start_slow_round(self) -> None:
         """Have the slow registers read anew, all tags with them; what is left of the last slow round comes first."""

@@ -36,6 +36,11 @@ def without_limits(reads: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return [read for read in reads if read not in LIMITS]
 
 
+def limits_in(reads: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The reads of limits."""
+    return [read for read in reads if read in LIMITS]
+
+
 # ---------------------------------------------------------------- connecting
 
 
@@ -117,12 +122,48 @@ async def test_fault_m_19_what_another_master_wrote_is_in_a_snapshot_within_thre
     assert after.limits_read_s[connector_id] > before.limits_read_s[connector_id]
 
 
-async def test_fault_m_19_an_idle_charger_polled_seldom_takes_its_limits_in_turn_too(polling: Start) -> None:
-    running = await polling(poll_interval_s=1.0, idle_poll_interval_s=30.0)
+@pytest.mark.parametrize("idle_poll_interval_s", [5.0, 30.0])
+async def test_fault_m_19_of_an_idle_charger_polled_seldom_all_limits_are_read_in_each_round(
+    polling: Start, idle_poll_interval_s: float
+) -> None:
+    running = await polling(poll_interval_s=1.0, idle_poll_interval_s=idle_poll_interval_s)
     await asyncio.sleep(40)
     start = len(running.bank.asked)
-    await asyncio.sleep(90)
-    assert sorted(read for read in running.bank.reads_since(start) if read in LIMITS) == LIMITS
+    await asyncio.sleep(3 * idle_poll_interval_s)
+    assert sorted(limits_in(running.bank.reads_since(start))) == sorted(3 * LIMITS)
+
+
+async def test_fault_m_19_for_a_minute_after_a_foreign_change_all_limits_are_read_in_each_round(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(5.5)
+    running.limit(1, 11_000)  # ours is no foreign change
+    await asyncio.sleep(3)
+    start = len(running.bank.asked)
+    await asyncio.sleep(3)
+    assert len(running.bank.reads_since(start)) == 3 * 5
+    running.bank.registers[Table.HOLDING, 256] = 77
+    await asyncio.sleep(3)
+    start = len(running.bank.asked)
+    await asyncio.sleep(50)
+    assert len(limits_in(running.bank.reads_since(start))) == 50 * 3
+    await asyncio.sleep(10)
+    start = len(running.bank.asked)
+    await asyncio.sleep(10)
+    assert len(limits_in(running.bank.reads_since(start))) == 10
+
+
+async def test_fault_m_21_for_a_minute_after_a_lost_link_all_limits_are_read_in_each_round(polling: Start) -> None:
+    running = await polling()
+    await asyncio.sleep(5.5)
+    await running.poller.reconnect()
+    await asyncio.sleep(5)
+    start = len(running.bank.asked)
+    await asyncio.sleep(10)
+    assert len(limits_in(running.bank.reads_since(start))) == 10 * 3
+    await asyncio.sleep(60)
+    start = len(running.bank.asked)
+    await asyncio.sleep(10)
+    assert len(limits_in(running.bank.reads_since(start))) == 10
 
 
 async def test_fault_m_06_a_limit_register_in_trouble_misses_no_round(polling: Start) -> None:
