@@ -8,10 +8,10 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocpp_gateway.web.access import Access, Principal
@@ -154,11 +154,8 @@ def _bearer(headers: Headers) -> str | None:
 
 
 def _cookie(headers: Headers) -> str | None:
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return None if morsel is None else morsel.value
+    # As browsers mean it: cookies know no ports, and one odd cookie of another server here must lock nobody out.
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE)
 
 
 def principal_in(access: Access, scope: Scope) -> Principal | None:

@@ -59,6 +59,14 @@ async def test_a_session_and_a_token_are_let_in(ask_public: Ask, public: Access,
     assert (await ask_public(f"/api/v1/chargers?token={token}")).status == 401  # never in the address
 
 
+@pytest.mark.parametrize("odd", ['a={"b": 1}', "a b=c d", "a[0]=1", "a=\xe4", "=", "a", 'a="', "Path=/x; Secure"])
+async def test_an_odd_cookie_of_another_server_on_this_host_locks_nobody_out(
+    ask_public: Ask, cookie: dict[str, str], odd: str
+) -> None:
+    for both in (f"{odd}; {cookie['cookie']}", f"{cookie['cookie']}; {odd}"):
+        assert (await ask_public("/api/v1/chargers", headers={"cookie": both})).status == 200
+
+
 # ---------------------------------------------------------------- other sites
 
 
