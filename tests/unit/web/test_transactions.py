@@ -81,3 +81,9 @@ async def test_an_order_for_what_is_not_there_changes_nothing(ask: Ask, ledger: 
     for path in ("/api/v1/transactions/zz/resend", "/api/v1/dead-letters/5/resend", "/api/v1/dead-letters/x/resend"):
         assert (await ask(path, "POST", body={})).status == 404
     assert ledger.asked == []
+
+
+async def test_a_number_that_no_store_holds_is_not_asked_of_it(ask: Ask, ledger: Ledger) -> None:
+    ledger.resend_message = None  # type: ignore[assignment,method-assign]
+    answer = await ask(f"/api/v1/dead-letters/{2**63}/resend", "POST", body={})
+    assert (answer.status, answer.json()["detail"]) == (404, f"there is no dead letter {2**63}")

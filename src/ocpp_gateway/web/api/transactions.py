@@ -57,8 +57,11 @@ async def _resend_transaction(request: Request, gateway: GatewayView) -> Respons
 
 async def _resend_message(request: Request, gateway: GatewayView) -> Response:
     await read_json(request, Nothing)
+    seq = request.path_params["seq"]
+    if seq > _HIGHEST:
+        raise Problem(404, f"there is no dead letter {seq}")
     try:
-        queued = await gateway.ledger.resend_message(request.path_params["seq"])
+        queued = await gateway.ledger.resend_message(seq)
     except StoreError as exc:
         raise Problem(404, str(exc)) from exc
     return await _queued(request, gateway, queued)
