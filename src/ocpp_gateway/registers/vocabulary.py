@@ -51,7 +51,7 @@ class PollClass(StrEnum):
     """How often a register is read."""
 
     FAST = "fast"  # every cycle
-    IN_TURN = "in_turn"  # one request of these every cycle: limits, so that another master's write is found soon
+    IN_TURN = "in_turn"  # limits: one request of these a cycle, all where another master's write would else stand long
     SLOW = "slow"  # every slow interval
     ONCE = "once"  # once per connection
     ON_CHANGE = "on_change"  # a tag: every cycle while one is waited for or has changed, else every slow interval
