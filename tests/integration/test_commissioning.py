@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from integration.site import Site, a_site
+from ocpp_gateway.charger.events import LimitSet
 
 
 async def commission(site: Site, port: int, *arguments: object, obey: bool = True) -> tuple[int | None, str]:
@@ -76,9 +77,11 @@ async def test_what_is_not_seen_is_told_as_not_shown_and_no_limit_is_left(
 ) -> None:
     skipped = ("--skip", "plug", "--skip", "tag", "--skip", "charge", "--skip", "unplug")
     async with a_site(tmp_path) as site, site.gateway(ports.put_nowait) as gateway:
-        code, said = await commission(site, await ports.get(), "--wait", 1, *skipped, obey=False)
+        port = await ports.get()
+        await gateway.set_limit("SITE-1", LimitSet("operator", 1, 5000, None, None))
+        code, said = await commission(site, port, "--wait", 1, *skipped, obey=False)
         assert code == 1, said
-        assert await gateway.limits() == []
+        assert [(limit["source"], limit["power_w"]) for limit in await gateway.limits()] == [("operator", 5000)]
         told, page = report_of(site)
     outcomes = {step["name"]: step["outcome"] for step in told["steps"]}
     assert outcomes == {
@@ -94,6 +97,15 @@ async def test_what_is_not_seen_is_told_as_not_shown_and_no_limit_is_left(
         "fallback": "skipped",
     }
     assert "not shown" in page
+
+
+async def test_a_report_that_cannot_be_written_is_told_before_the_walk(
+    tmp_path: Path, ports: asyncio.Queue[int]
+) -> None:
+    async with a_site(tmp_path) as site, site.gateway(ports.put_nowait):
+        (site.folder / "report").write_text("no directory")
+        code, said = await commission(site, await ports.get(), "--wait", 1, obey=False)
+    assert (code, said) == (1, f"cannot write to {site.folder / 'report'}: File exists\n")
 
 
 async def test_a_gateway_that_does_not_run_is_one_line(tmp_path: Path) -> None:

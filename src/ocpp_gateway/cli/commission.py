@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,6 +50,7 @@ def commission(  # noqa: PLR0917 - the command line's order is theirs
         return told
 
     asked("GET", "/api/v1/chargers")
+    _make_room(report)
     test = SiteTest(asked, identity, connector_id, wait_s=wait_s, say=typer.echo)
     after_s = None if charger.fallback is None else charger.fallback.after_s
     steps: list[Seen] = []
@@ -67,6 +69,17 @@ def commission(  # noqa: PLR0917 - the command line's order is theirs
     if interrupted:
         raise typer.Exit(130)
     raise typer.Exit(0 if all(seen.outcome != "not shown" for seen in steps) else 1)
+
+
+def _make_room(directory: Path) -> None:
+    """The report's directory, before anybody walks: a report that cannot be kept is a walk for nothing."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=directory):
+            pass
+    except OSError as exc:
+        typer.echo(f"cannot write to {directory}: {exc.strerror}", err=True)
+        raise typer.Exit(1) from None
 
 
 def _told(asked: Any, charger: Charger, connector_id: int, steps: list[Seen], *, interrupted: bool) -> dict[str, Any]:
@@ -96,7 +109,6 @@ def _write(told: dict[str, Any], directory: Path) -> Path:
     """Writes both forms; gives the JSON's path."""
     name = "".join(c if c.isalnum() or c in "-_" else "_" for c in told["identity"])
     file = directory / f"commissioning-{name}-{told['made_at'].replace(':', '')}.json"
-    directory.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(told, indent=2) + "\n", "utf-8")
     file.with_suffix(".html").write_text(_page(told), "utf-8")
     return file

@@ -16,6 +16,8 @@ Outcome = Literal["shown", "not shown", "skipped"]
 Ask = Callable[..., Any]
 """`ask(method, path, body)`: the running gateway's answer as JSON."""
 
+SOURCE, LIFETIME_S = "commissioning", 86_400.0
+"""Whose limit pauses the car: one of its own, so that taking it back never lifts the operator's."""
 LOOK_EVERY_S = 0.5
 IDLE_W = 150.0
 """Less than this is no charging: a charger's own consumption, and one step of its register."""
@@ -44,7 +46,7 @@ class SiteTest:
         self._ask, self._say, self._wait_s = ask, say, wait_s
         self.identity, self.connector_id = identity, connector_id
         self._path = f"/api/v1/chargers/{quote(identity, safe='')}"
-        self._limit = f"/api/v1/limits/operator?charger={quote(identity, safe='')}&connector_id={connector_id}"
+        self._limit = f"/api/v1/limits/{SOURCE}?charger={quote(identity, safe='')}&connector_id={connector_id}"
         self._fallback_after_s: float | None = None
 
     def run(self, skip: frozenset[str], fallback_after_s: float | None) -> Iterator[Seen]:
@@ -104,8 +106,8 @@ class SiteTest:
 
     def pause(self) -> dict[str, Any] | None:
         """0 W in the register stops the power, and the transaction stays."""
-        body = {"charger": self.identity, "connector_id": self.connector_id, "power_w": 0}
-        self._ask("PUT", "/api/v1/limits/operator", body)
+        body = {"charger": self.identity, "connector_id": self.connector_id, "power_w": 0, "lifetime_s": LIFETIME_S}
+        self._ask("PUT", f"/api/v1/limits/{SOURCE}", body)
         return self._seen(lambda it: _power_w(it) < IDLE_W and it["status"] in PAUSED and it["transaction"] is not None)
 
     def resume(self) -> dict[str, Any] | None:
@@ -137,7 +139,7 @@ class SiteTest:
     def take_limit_back(self) -> None:
         """Remove the limit that `pause` set, if it still stands."""
         limits = self._ask("GET", "/api/v1/limits")
-        key = {"charger": self.identity, "source": "operator", "connector_id": self.connector_id}
+        key = {"charger": self.identity, "source": SOURCE, "connector_id": self.connector_id}
         if any(key.items() <= limit.items() for limit in limits):
             self._ask("DELETE", self._limit)
 
