@@ -95,7 +95,8 @@ class Guard:
             raise Problem(403, "another site's page asked")
         if safe or principal is None:
             return
-        form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        content_type = headers.get("content-type", "")
+        form = scope["method"] == "POST" and content_type.startswith("application/x-www-form-urlencoded")
         if not form and not is_form_token(principal, headers.get(FORM_TOKEN_HEADER, "")):
             raise Problem(403, f"the page is out of date; load it again ({FORM_TOKEN_HEADER} is missing or old)")
 

@@ -108,6 +108,11 @@ async def test_fault_w_02_a_browser_needs_the_token_of_its_page(
     assert (await ask_public("/api/v1/chargers", headers=cookie)).status == 401
 
 
+async def test_fault_w_02_a_form_is_posted_and_excuses_no_other_method(ask: Ask) -> None:
+    headers = {"origin": "null", "content-type": "application/x-www-form-urlencoded"}
+    assert (await ask("/api/v1/limits/operator", "DELETE", headers=headers)).status == 403
+
+
 async def test_fault_w_02_a_cookie_without_an_origin_changes_nothing(ask_public: Ask, cookie: dict[str, str]) -> None:
     assert (await ask_public("/log-out", "POST", headers=cookie, form={})).status == 403
 
