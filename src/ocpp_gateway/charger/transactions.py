@@ -186,6 +186,7 @@ def goes_on(point: ChargePoint, connector: Connector, registers: ConnectorSnapsh
 
     After a restart of ours: same charger, a lasting status, counters not lower, no other card. After a mere gap of
     polling: it is another session only if both counters fell, or another card stands there (decisions.md, Energy).
+    Counters from which nothing of it was metered yet may be those of the session before: their fall is its own.
     """
     transaction = connector.transaction
     if transaction is None:
@@ -207,7 +208,8 @@ def goes_on(point: ChargePoint, connector: Connector, registers: ConnectorSnapsh
             return None
         lasts = connector.register_status in LASTS and not (less_energy or less_time or other_card)
     else:
-        lasts = not ((less_energy and less_time) or other_card)
+        metered = transaction.last_meter_wh > transaction.meter_start_wh
+        lasts = not ((less_energy and less_time and metered) or other_card)
     return True if lasts else (False if settled else None)
 
 

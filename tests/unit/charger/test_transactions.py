@@ -364,6 +364,24 @@ def test_fault_k_09_a_transaction_begun_while_the_counters_were_those_of_the_ses
     assert taken_wh == [2_300, 300]
 
 
+def test_fault_k_09_a_gap_before_the_counters_of_the_session_before_fell_splits_nothing() -> None:
+    bench = Bench().online().linked().charging(id_tag="FIRST")
+    bench.charge(wh=2_300, seconds=520)
+    bench.leave()
+    bench.card("SECOND")
+    bench.see(status=Status.CHARGING)  # the counters are still those of the first
+    bench.cut().wait(20)
+    bench.unseen(session_energy_wh=200, charging_s=20)
+    bench.linked()
+    bench.charge(wh=300, seconds=30)
+    bench.leave()
+    assert [s["idTag"] for s in bench.starts()] == ["FIRST", "SECOND"]
+    taken_wh = [
+        stop["meterStop"] - start["meterStart"] for start, stop in zip(bench.starts(), bench.stops(), strict=True)
+    ]
+    assert taken_wh == [2_300, 500]
+
+
 @pytest.mark.parametrize(
     ("after", "goes_on"),
     [
