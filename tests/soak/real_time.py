@@ -81,8 +81,10 @@ class Judgement:
         return "\n".join([*lines, *(f"BREACH {breach}" for breach in self.breaches)])
 
 
-async def run(folder: Path, seconds: float, seed: int, *, look_every_s: float = LOOK_EVERY_S) -> Judgement:
-    """So many seconds of everything at once."""
+async def run(
+    folder: Path, seconds: float, seed: int, *, look_every_s: float = LOOK_EVERY_S, stay_s: float = 30.0
+) -> Judgement:
+    """So many seconds of everything at once; a car stays up to `stay_s`."""
     chance = random.Random(seed)
     async with a_site(
         folder, options=ChargerOptions(start_delay_s=0.5), speed=60.0, poll_interval_s=0.5, max_power_w=44_000
@@ -100,7 +102,7 @@ async def run(folder: Path, seconds: float, seed: int, *, look_every_s: float = 
         async with gateway_process(site) as gateway:
             await site.until(lambda: site.statuses(2), 60)
             story.born()
-            tasks = [asyncio.create_task(story.drive(connector_id, done)) for connector_id in CONNECTORS]
+            tasks = [asyncio.create_task(_cars(story, connector_id, stay_s, done)) for connector_id in CONNECTORS]
             watching = asyncio.create_task(story.watch(0.5))
             mixing = asyncio.create_task(_mix(site, chance, faults))
             began_s = time.monotonic()
@@ -115,6 +117,13 @@ async def run(folder: Path, seconds: float, seed: int, *, look_every_s: float = 
             watching.cancel()
             alive = gateway.returncode is None
         return _judge(story, looks, faults, folder, alive=alive)
+
+
+async def _cars(story: Story, connector_id: int, stay_s: float, done: asyncio.Event) -> None:
+    """One car after the other; the last one is seen off."""
+    while not done.is_set():
+        await asyncio.sleep(story.chance.uniform(0.1, 0.2) * stay_s)
+        await story.visit(connector_id, story.chance.uniform(0, stay_s))
 
 
 # ---------------------------------------------------------------- the faults
