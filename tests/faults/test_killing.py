@@ -15,7 +15,7 @@ SEED = int(os.environ.get("FAULTS_SEED", secrets.randbelow(10**9)))
 
 @pytest.mark.timeout(300)
 def test_fault_k_09_a_hundred_kills_with_a_tenth_of_the_answers_lost_lose_and_double_nothing() -> None:
-    figures = killing.run(Plan(SEED, 100, sites=8, speed=15.0))
+    figures = killing.run(Plan(SEED, 100))  # a faster clock would outrun a machine that is busy with other tests
     print(figures)
     assert figures.breaches == [], f"FAULTS_SEED={SEED}"
     assert figures.deaths.total() == 100

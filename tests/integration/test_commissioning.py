@@ -78,7 +78,8 @@ async def test_what_is_not_seen_is_told_as_not_shown_and_no_limit_is_left(
     skipped = ("--skip", "plug", "--skip", "tag", "--skip", "charge", "--skip", "unplug")
     async with a_site(tmp_path) as site, site.gateway(ports.put_nowait) as gateway:
         port = await ports.get()
-        await gateway.set_limit("SITE-1", LimitSet("operator", 1, 5000, None, None))
+        await site.until(lambda: site.statuses(2))  # before, there is nobody to keep a limit
+        assert await gateway.set_limit("SITE-1", LimitSet("operator", 1, 5000, None, None))
         code, said = await commission(site, port, "--wait", 1, *skipped, obey=False)
         assert code == 1, said
         assert [(limit["source"], limit["power_w"]) for limit in await gateway.limits()] == [("operator", 5000)]
