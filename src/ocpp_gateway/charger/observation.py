@@ -214,6 +214,8 @@ def _awaits_plug(connector: Connector, now_s: float) -> bool:
 def _run(point: ChargePoint, connector: Connector, turn: Turn, *, settled: bool, metered: bool) -> None:
     """A transaction runs: does it look over? What looks over is neither sampled nor told until it is decided."""
     reason = transactions.end_reason(connector)
+    if reason is not None and metered:  # energy that is first seen together with the end
+        transactions.keep_meter(connector, turn)
     if reason is None:
         connector.ending = None
         transactions.progress(point, connector, turn, metered=metered)

@@ -130,6 +130,15 @@ def set_closed(connector: Connector, turn: Turn, *, closed: bool) -> None:
         turn.persist(GateRecord(connector.connector_id, closed))
 
 
+def keep_meter(connector: Connector, turn: Turn) -> None:
+    """Keep where the meter of the running transaction stands: what a Stop(PowerLoss) would tell."""
+    if connector.transaction is not None:
+        connector.transaction = replace(
+            connector.transaction, last_meter_wh=connector.meter.total_wh, last_sample_at=turn.now
+        )
+        turn.persist(connector.transaction)
+
+
 def progress(point: ChargePoint, connector: Connector, turn: Turn, *, metered: bool) -> None:
     """Take in what a snapshot shows of the running transaction; kept with each step of the meter, sampled when due."""
     transaction, registers = connector.transaction, connector.registers

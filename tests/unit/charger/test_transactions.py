@@ -364,6 +364,22 @@ def test_fault_k_09_a_transaction_begun_while_the_counters_were_those_of_the_ses
     assert taken_wh == [2_300, 300]
 
 
+def test_fault_k_13_energy_seen_with_the_end_of_a_session_is_told_after_a_kill_in_that_moment() -> None:
+    bench = charging()
+    before_wh = bench.shelf.stored.open_transactions[0].last_meter_wh
+    bench.charge(wh=200, seconds=60)
+    last = bench.registers[1]
+    assert last.session_energy_wh is not None
+    assert last.charging_s is not None
+    ended = {"session_energy_wh": last.session_energy_wh + 200, "charging_s": last.charging_s + 60}
+    bench.see(seconds=60, status=Status.FINISHING, **ended)  # the end must stand before it is told
+    bench.killed_and_restarted().online()
+    bench.unseen(status=Status.AVAILABLE, session_energy_wh=0, charging_s=0)
+    bench.linked()
+    (stop,) = bench.stops()
+    assert (stop["reason"], stop["meterStop"]) == ("PowerLoss", before_wh + 400)
+
+
 def test_fault_k_09_a_gap_before_the_counters_of_the_session_before_fell_splits_nothing() -> None:
     bench = Bench().online().linked().charging(id_tag="FIRST")
     bench.charge(wh=2_300, seconds=520)
