@@ -98,5 +98,9 @@ class StoreUnavailable(StoreError):
     """The database cannot be read or written just now; the same may succeed later."""
 
 
+class NoDeadLetter(StoreError):
+    """No message of that number was given up."""
+
+
 class ActionRefused(GatewayError):
     """What somebody asked for cannot be done now; says why, for people."""

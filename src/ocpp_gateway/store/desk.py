@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ocpp_gateway.errors import StoreError
+from ocpp_gateway.errors import NoDeadLetter, StoreError
 from ocpp_gateway.store import ledger
 from ocpp_gateway.store.outbox import Resent
 from ocpp_gateway.store.store import Store
@@ -46,10 +46,10 @@ class LedgerDesk:
         return self._queued(charge_point, await self._store.resend_transaction(charge_point, local_id))
 
     async def resend_message(self, seq: int) -> list[dict[str, Any]]:
-        """Queues one dead letter again; gives what is queued now. Raises StoreError for what is no dead letter."""
+        """Queues one dead letter again; gives what is queued now. Raises NoDeadLetter for any other."""
         charge_point = await self._store.ledger(lambda it: ledger.charge_point_of_letter(it, seq))
         if charge_point is None:
-            raise StoreError(f"there is no dead letter {seq}")
+            raise NoDeadLetter(f"there is no dead letter {seq}")
         return self._queued(charge_point, await self._store.resend(charge_point, seq))
 
     def _queued(self, charge_point: str, resent: Resent) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Column, Connection, bindparam, insert, select, update
 
 from ocpp_gateway.charger.records import OutboxDone, OutboxRecord, Outcome
-from ocpp_gateway.errors import StoreError
+from ocpp_gateway.errors import NoDeadLetter, StoreError
 from ocpp_gateway.store import schema
 from ocpp_gateway.store.columns import to_json
 from ocpp_gateway.store.schema import OutboxState
@@ -169,12 +169,12 @@ def resend(connection: Connection, charge_point: str, seq: int) -> Resent:
 
     With a StartTransaction goes all that followed it in its transaction, in order: it went out with transactionId -1,
     if at all, and only a repeat under the transaction's own id ends what this start begins. Each row gets a new message
-    id, as its content may be new, and all its attempts. Raises StoreError for a row that is no dead letter.
+    id, as its content may be new, and all its attempts. Raises NoDeadLetter for any other row.
     """
     key = {"key_charge_point": charge_point, "key_seq": seq}
     letter = connection.execute(_letter, key).mappings().first()
     if letter is None or letter["state"] != OutboxState.DEAD:
-        raise StoreError(f"charge point {charge_point} has no dead letter {seq}")
+        raise NoDeadLetter(f"charge point {charge_point} has no dead letter {seq}")
     rows: Sequence[tuple[int, str]] = [(seq, letter["action"])]
     if letter["action"] == START_TRANSACTION and letter["local_id"] is not None:
         asked = {

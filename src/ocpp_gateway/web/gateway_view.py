@@ -36,7 +36,7 @@ class LedgerView(Protocol):
         ...
 
     async def resend_message(self, seq: int) -> list[dict[str, Any]]:
-        """Queue one dead letter again; gives what is queued now. Raises StoreError for what is no dead letter."""
+        """Queue one dead letter again; gives what is queued now. Raises NoDeadLetter for any other."""
         ...
 
 

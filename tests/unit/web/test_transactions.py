@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ocpp_gateway.errors import StoreError
+from ocpp_gateway.errors import NoDeadLetter, StoreUnavailable
 from unit.web.asking import Ask, View
 
 QUEUED = [{"charge_point": "SITE-1", "seq": 4, "action": "StopTransaction"}]
@@ -34,7 +34,7 @@ class Ledger:
 
     async def resend_message(self, seq: int) -> list[dict[str, Any]]:
         if seq != 4:
-            raise StoreError(f"there is no dead letter {seq}")
+            raise NoDeadLetter(f"there is no dead letter {seq}")
         self.asked.append(seq)
         return QUEUED
 
@@ -87,3 +87,12 @@ async def test_a_number_that_no_store_holds_is_not_asked_of_it(ask: Ask, ledger:
     ledger.resend_message = None  # type: ignore[assignment,method-assign]
     answer = await ask(f"/api/v1/dead-letters/{2**63}/resend", "POST", body={})
     assert (answer.status, answer.json()["detail"]) == (404, f"there is no dead letter {2**63}")
+
+
+@pytest.mark.parametrize(("path", "asked"), RESENDS)
+async def test_a_full_disk_is_no_unknown_message(ask: Ask, ledger: Ledger, path: str, asked: object) -> None:
+    async def full(_: object) -> list[dict[str, Any]]:
+        raise StoreUnavailable("cannot write to the store: database or disk is full")
+
+    ledger.resend_transaction = ledger.resend_message = full  # type: ignore[method-assign]
+    assert (await ask(path, "POST", body={})).status == 503

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ocpp_gateway.errors import StoreError
+from ocpp_gateway.errors import NoDeadLetter
 from ocpp_gateway.web import answers
 from ocpp_gateway.web.access import Role
 from ocpp_gateway.web.answers import Many
@@ -62,7 +62,7 @@ async def _resend_message(request: Request, gateway: GatewayView) -> Response:
         raise Problem(404, f"there is no dead letter {seq}")
     try:
         queued = await gateway.ledger.resend_message(seq)
-    except StoreError as exc:
+    except NoDeadLetter as exc:
         raise Problem(404, str(exc)) from exc
     return await _queued(request, gateway, queued)
 
