@@ -90,9 +90,12 @@ async def test_a_number_that_no_store_holds_is_not_asked_of_it(ask: Ask, ledger:
 
 
 @pytest.mark.parametrize(("path", "asked"), RESENDS)
-async def test_a_full_disk_is_no_unknown_message(ask: Ask, ledger: Ledger, path: str, asked: object) -> None:
+async def test_a_full_disk_is_no_unknown_message(
+    ask: Ask, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, path: str, asked: object
+) -> None:
     async def full(_: object) -> list[dict[str, Any]]:
         raise StoreUnavailable("cannot write to the store: database or disk is full")
 
-    ledger.resend_transaction = ledger.resend_message = full  # type: ignore[method-assign]
+    for order in ("resend_transaction", "resend_message"):
+        monkeypatch.setattr(ledger, order, full)
     assert (await ask(path, "POST", body={})).status == 503
