@@ -96,7 +96,7 @@ def validate(model: type[Model], document: Document, *, extra_mistakes: Iterable
     Raises ConfigurationError with every mistake in the order of the lines: those of the text, of the values, and
     `extra_mistakes`.
     """
-    mistakes = list(extra_mistakes)
+    mistakes: list[Mistake] = []
     try:
         valid = model.model_validate(document.data)
     except ValidationError as exc:
@@ -104,6 +104,7 @@ def validate(model: type[Model], document: Document, *, extra_mistakes: Iterable
             mistakes.append(Mistake(document.file, *START, "", "the file is empty"))
         else:
             mistakes.extend(_mistakes(exc, model, document))
+    mistakes.extend(extra_mistakes)  # in the same place after what is missing: they may follow from it
     unread = {(mistake.line, mistake.column) for mistake in document.mistakes if not mistake.key}
     mistakes = [mistake for mistake in mistakes if (mistake.line, mistake.column) not in unread]  # it is not empty
     mistakes.extend(document.mistakes)

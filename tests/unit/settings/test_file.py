@@ -49,6 +49,15 @@ def test_a_missing_file_is_one_line_that_says_what_to_do(tmp_path: Path) -> None
     )
 
 
+def test_a_missing_section_is_told_before_what_follows_from_it(mistakes: Mistakes) -> None:
+    text = GOOD.replace(GOOD[GOOD.index("central_system:") : GOOD.index("chargers:")], "")
+    assert mistakes(text) == [
+        "gateway.yaml:1:1: central_system: is missing",
+        "gateway.yaml:1:1: central_system.security_profile: security profile 2 needs a password "
+        "(password_file, password or authorization_key)",
+    ]
+
+
 def test_without_a_name_the_file_here_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("gateway.yaml").write_text(GOOD)
