@@ -9,6 +9,7 @@ central system and the simulator: they are not the gateway.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 import sys
@@ -287,6 +288,10 @@ def counts(checklist: Checklist, tests: Sequence[Evidence]) -> str:
 
 def main() -> int:
     """Write the page and print the counts."""
+    summary, _, rest = (__doc__ or "").partition("\n\n")
+    argparse.ArgumentParser(
+        description=summary, epilog=rest, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     checklist, tests = read_checklist(REQUIREMENTS.read_text("utf-8"), REQUIREMENTS.name), collect(TESTS)
     if unknown := unknown_ids(checklist, tests):
         print(*unknown, sep="\n", file=sys.stderr)

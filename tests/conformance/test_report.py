@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from conformance import report
 from conformance.report import (
     PAGE,
     REQUIREMENTS,
@@ -148,3 +151,14 @@ def test_ids_of_the_other_areas_of_the_list_are_let_alone() -> None:
 def test_an_id_in_no_area_is_a_mistake_of_the_list(line: str, wrong: str) -> None:
     with pytest.raises(ConfigurationError, match=r"-0[34] is no id of"):
         read_checklist(SMALL.replace(line, wrong), "small")
+
+
+def test_help_writes_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(report, "PAGE", tmp_path / "conformance.md")
+    monkeypatch.setattr("sys.argv", ["report.py", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        report.main()
+    assert "docs/conformance.md, made from" in capsys.readouterr().out
+    assert not report.PAGE.exists()
