@@ -133,6 +133,7 @@ class Front:
         return GatewayFigures(
             version=version("ocpp-gateway"),
             uptime_s=self._clock.now().monotonic_s - self._began.monotonic_s,
+            tasks=len(asyncio.all_tasks()),
             read_only=self._read_only,
             healthy=self.healthy()[0],
             store_failing=self._store is None or self._store.failed,

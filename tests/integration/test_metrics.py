@@ -53,6 +53,7 @@ async def test_a_scrape_tells_of_a_session(tmp_path: Path) -> None:
         await site.until(lambda: site.told("MeterValues"))
         told = await scrape(await port)
         assert told["healthy",] == 1
+        assert 5 < told["tasks",] <= len(asyncio.all_tasks()) + 5  # this loop is the gateway's, too
         assert told["charger_answers", CHARGE_POINT] == 1
         assert told["charger_poll_seconds_count", CHARGE_POINT] > 0
         assert told["charger_last_poll_age_seconds", CHARGE_POINT] < 5

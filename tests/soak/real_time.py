@@ -4,8 +4,8 @@
 
 The gateway is a process with its dashboard on; charger and central system are in this one. Cars come and go on both
 connectors while cables are pulled, answers lost, profiles set, pages opened and left. Each 10 s its memory, file
-descriptors and threads are looked at. Ends with 1 when memory rises after the first quarter, when descriptors or
-threads do not come back, or when a transaction was lost, doubled or invented.
+descriptors, threads and tasks are looked at. Ends with 1 when memory rises after the first quarter, when descriptors,
+threads or tasks do not come back, or when a transaction was lost, doubled or invented.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ import statistics
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families as parse
 
 from faults import invariants
 from faults.story import CONNECTORS, Story
@@ -48,9 +51,11 @@ class Looks:
     rss_mb: list[float] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
+    tasks: list[int] = field(default_factory=list)
 
-    def take(self, pid: int, at_s: float) -> None:
-        """One look at /proc."""
+    def take(self, pid: int, at_s: float, tasks: int) -> None:
+        """One look at /proc; `tasks` is what the gateway tells of itself."""
+        self.tasks.append(tasks)
         status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         self.at_s.append(at_s)
         self.rss_mb.append(int(status["VmRSS"].split()[0]) / 1024)
@@ -60,6 +65,13 @@ class Looks:
     def settled(self, values: list[float] | list[int]) -> list[float]:
         """Those after the warm-up."""
         return [float(value) for value in values[int(len(values) * WARM_UP) :]]
+
+
+def _tasks(web_port: int) -> int:
+    """How many tasks the gateway's loop has, one or two for this question among them."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{web_port}/metrics", timeout=30) as answer:
+        samples = (sample for family in parse(answer.read().decode()) for sample in family.samples)
+        return int(next(sample.value for sample in samples if sample.name == "ocpp_gateway_tasks"))
 
 
 @dataclass(slots=True)
@@ -107,7 +119,7 @@ async def run(
             mixing = asyncio.create_task(_mix(site, chance, faults))
             began_s = time.monotonic()
             while (at_s := time.monotonic() - began_s) < seconds:
-                looks.take(gateway.pid, at_s)
+                looks.take(gateway.pid, at_s, await asyncio.to_thread(_tasks, site.config["web"]["port"]))
                 await asyncio.sleep(look_every_s)
             mixing.cancel()
             done.set()
@@ -237,6 +249,7 @@ def _judge(story: Story, looks: Looks, faults: dict[str, int], folder: Path, *, 
         ("slope, MB/h", f"{slope:+.2f} ± {error:.2f} (twice its standard error), after the first quarter"),
         ("file descriptors", _first_and_last(looks.settled(looks.descriptors))),
         ("threads", _first_and_last(looks.settled(looks.threads))),
+        ("tasks", _first_and_last(looks.settled(looks.tasks))),
     ]
     if not alive:
         found.breaches.append("the process ended")
@@ -244,6 +257,7 @@ def _judge(story: Story, looks: Looks, faults: dict[str, int], folder: Path, *, 
         found.breaches.append(f"memory rises by {slope:.1f} MB an hour")
     found.compare("file descriptors", looks.settled(looks.descriptors))
     found.compare("threads", looks.settled(looks.threads))
+    found.compare("tasks", looks.settled(looks.tasks))
     found.breaches += invariants.every_visit_is_one_transaction(story)
     found.breaches += invariants.energy_is_right(story)
     found.breaches += invariants.log_is_clean((folder / "log").read_text().splitlines())

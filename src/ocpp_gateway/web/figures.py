@@ -64,10 +64,11 @@ class ChargerFigures:
 
 @dataclass(frozen=True, slots=True)
 class GatewayFigures:
-    """The whole gateway."""
+    """The whole gateway. `tasks`: those of its event loop that are not done."""
 
     version: str
     uptime_s: float
+    tasks: int
     read_only: bool
     healthy: bool
     store_failing: bool

@@ -95,6 +95,7 @@ ROWS: tuple[Row, ...] = (
         lambda gateway: [((gateway.version,), 1)],
     ),
     _of_gateway("uptime_seconds", "Since the process began.", lambda gateway: gateway.uptime_s),
+    _of_gateway("tasks", "Tasks of the event loop; whoever asks or watches takes some.", lambda gateway: gateway.tasks),
     _of_gateway("healthy", "1 while /healthz says ok.", lambda gateway: gateway.healthy),
     _of_gateway("read_only", "1 when nothing is ever written to a charger.", lambda gateway: gateway.read_only),
     _of_gateway("store_failing", "1 while the store cannot be written.", lambda gateway: gateway.store_failing),

@@ -68,6 +68,7 @@ def gateway(*chargers: ChargerFigures, **changes: Any) -> GatewayFigures:
     figures: dict[str, Any] = {
         "version": "1.2.3",
         "uptime_s": 86_400.0,
+        "tasks": 14,
         "read_only": False,
         "healthy": True,
         "store_failing": False,
