@@ -123,7 +123,18 @@ async def test_a_stopped_gateway_answers_from_its_store(tmp_path: Path) -> None:
         assert told["decided_by"] == "tx_default_profile"
         assert told["command"]["power_w"] is None
         assert told["read_back"]["power_w"] is None
-        assert "The gateway does not run" in await stopped("why", "SITE-1", 1)
+        said = await stopped("why", "SITE-1", 1)
+        assert "The gateway does not run" in said
+        assert said.endswith("Charger: not asked, as the gateway does not run\n")
         assert "no charger of this file is called SITE-9" in await stopped("why", "SITE-9", 1, exit_code=1)
         assert "SITE-1 has no connector 7" in await stopped("why", "SITE-1", 7, exit_code=1)
         assert "does not run" in await stopped("limit", "list", exit_code=1)
+
+
+async def test_a_charger_that_was_never_reached_is_not_told_as_faulted(tmp_path: Path) -> None:
+    ports: asyncio.Queue[int] = asyncio.Queue()
+    async with a_site(tmp_path) as site:
+        site.config["chargers"][0]["modbus"]["port"] = 1  # nobody listens there
+        async with site.gateway(ports.put_nowait) as gateway:
+            said = await Commands(site, gateway, await ports.get())("why", "SITE-1", 1)
+    assert said.endswith("Read: never\nCharger: has not been reached yet\n")

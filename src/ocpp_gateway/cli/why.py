@@ -72,7 +72,7 @@ def _story(identity: str, told: dict[str, Any], *, runs: bool) -> Iterator[str]:
     yield ""
     if told["may_change_at"]:
         yield f"May change at {told['may_change_at']}"
-    yield from _outcome(told)
+    yield from _outcome(told, runs=runs)
 
 
 def _sources(sources: list[dict[str, Any]]) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _sources(sources: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{'>' if source['decides'] else ' '} {source['name']:<26}{value:>14}  {note}".rstrip()
 
 
-def _outcome(told: dict[str, Any]) -> Iterator[str]:
+def _outcome(told: dict[str, Any], *, runs: bool) -> Iterator[str]:
     command, read, charger = told["command"], told["read_back"], told["charger"]
     if command["read_only"]:
         yield "Written: nothing, the gateway runs with --read-only"
@@ -102,6 +102,9 @@ def _outcome(told: dict[str, Any]) -> Iterator[str]:
     else:
         place = f"{read['register_table']} register {read['register_address']}"
         yield f"Read: {read['power_w']} W, {place} = {read['register_value']}, {read['age_s']} s ago"
+    if charger["seen_at"] is None:
+        yield "Charger: has not been reached yet" if runs else "Charger: not asked, as the gateway does not run"
+        return
     amperes = [f"{value:g} A" for value in charger.get("current_a") or () if value is not None]
     drawn = "power not read" if charger["power_w"] is None else f"{charger['power_w']:g} W"
     yield f"Charger: {charger['status']}, {', '.join([drawn, *amperes])}"

@@ -43,6 +43,19 @@ def test_a_start_is_asked_of_the_central_system_like_a_card() -> None:
     assert objection(bench) == "a transaction runs here"
 
 
+def test_a_charger_that_nobody_reached_is_not_called_faulted() -> None:
+    assert objection(Bench(mode(CENTRAL)).online()) == "the charger has not been reached yet"
+
+
+def test_a_charger_that_went_silent_is_not_called_faulted() -> None:
+    bench = central()
+    bench.see(status=Status.SUSPENDED_EVSE)
+    bench.cut()
+    assert objection(bench) is None  # a moment is no reason: it may be back before the answer
+    bench.wait(SETTINGS.unreachable_after_s)
+    assert objection(bench) == "the charger does not answer"
+
+
 def test_a_start_that_the_central_system_refuses_opens_nothing() -> None:
     bench = central()
     bench.see(status=Status.SUSPENDED_EVSE)

@@ -37,6 +37,10 @@ def start_objection(point: ChargePoint, connector: Connector, id_tag: str, now_s
         return "the central system is being asked about an id tag for this connector"
     if not connector.operative:
         return "the connector is out of service"
+    if connector.registers is None:
+        return "the charger has not been reached yet"
+    if point.unreachable:
+        return "the charger does not answer"
     if (problem := _STARTS_NOTHING.get(current_status(point, connector, now_s).status)) is not None:
         return problem
     reservation = reservation_at(point.reservations, connector.connector_id)
