@@ -100,6 +100,20 @@ async def test_what_is_not_seen_is_told_as_not_shown_and_no_limit_is_left(
     assert "not shown" in page
 
 
+async def test_nobody_walks_on_when_the_charger_cannot_be_reached(tmp_path: Path, ports: asyncio.Queue[int]) -> None:
+    async with a_site(tmp_path) as site:
+        site.config["chargers"][0]["modbus"]["port"] = 1  # nobody listens there
+        async with site.gateway(ports.put_nowait):
+            code, said = await commission(site, await ports.get(), "--wait", 1)
+        told, page = report_of(site)
+    assert code == 1
+    assert "no Modbus TCP connection to 127.0.0.1:1: " in said
+    assert "Without the charger nothing more can be seen; the test ends here." in said
+    assert "Registers:" not in said
+    assert [(step["name"], step["outcome"]) for step in told["steps"]] == [("reach", "not shown")]
+    assert "no Modbus TCP connection to 127.0.0.1:1: " in page
+
+
 async def test_a_report_that_cannot_be_written_is_told_before_the_walk(
     tmp_path: Path, ports: asyncio.Queue[int]
 ) -> None:

@@ -50,7 +50,10 @@ class SiteTest:
         self._fallback_after_s: float | None = None
 
     def run(self, skip: frozenset[str], fallback_after_s: float | None) -> Iterator[Seen]:
-        """Every step in turn, as it ends. The limit that a step sets is always taken back."""
+        """Every step in turn, as it ends; none after a charger that could not be reached.
+
+        The limit that a step sets is always taken back.
+        """
         self._fallback_after_s = fallback_after_s
         for name, (title, instruction, step) in STEPS.items():
             if name in skip or (name == "fallback" and fallback_after_s is None):
@@ -60,7 +63,10 @@ class SiteTest:
             began_s = time.monotonic()
             evidence = step(self)
             outcome: Outcome = "not shown" if evidence is None else "shown"
-            yield Seen(name, title, outcome, round(time.monotonic() - began_s, 1), evidence or self._state())
+            yield Seen(name, title, outcome, round(time.monotonic() - began_s, 1), evidence or self._missing(name))
+            if name == "reach" and evidence is None:
+                self._say("Without the charger nothing more can be seen; the test ends here.")
+                return
 
     # ---------------------------------------------------------------- the steps: evidence, or None when it was not seen
 
@@ -170,6 +176,14 @@ class SiteTest:
     def _connector(self) -> dict[str, Any]:
         connectors = self._charger()["connectors"]
         return next(it for it in connectors if it["connector_id"] == self.connector_id)
+
+    def _missing(self, step: str) -> dict[str, Any]:
+        """What stands against a step that was not seen."""
+        if step != "reach":
+            return self._state()
+        problem = self._get("/health")["modbus"]["last_error"] or "no answer yet"
+        self._say(f"  {problem}")
+        return {"problem": problem}
 
     def _state(self) -> dict[str, Any]:
         """What the connector shows now."""
