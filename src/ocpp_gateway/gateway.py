@@ -43,7 +43,7 @@ from ocpp_gateway.supervisor import Supervisor
 from ocpp_gateway.web.access import Access, Credentials
 from ocpp_gateway.web.app import create_app
 from ocpp_gateway.web.guard import is_loopback
-from ocpp_gateway.web.server import serve
+from ocpp_gateway.web.server import page_address, serve
 
 HISTORY_S = 60.0
 """How often the power history goes to the store: one commit for all chargers."""
@@ -202,7 +202,9 @@ async def _access(store: Store, web: Web) -> Access:
     access = Access(store, credentials, loopback=loopback, now_s=time.monotonic)
     if access.setup_code is not None:
         structlog.get_logger("ocpp_gateway.web").warning(
-            "web_needs_a_password", set_up_code=access.setup_code, page=f"http://{web.host}:{web.port}/set-up"
+            "web_needs_a_password",
+            set_up_code=access.setup_code,
+            page=f"{page_address(web.host, web.port, web.allowed_hosts)}/set-up",
         )
     return access
 

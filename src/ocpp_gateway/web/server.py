@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -51,6 +51,34 @@ async def serve(
         server.should_exit = True
         await serving
         listener.close()
+
+
+def page_address(host: str, port: int, allowed_hosts: Sequence[str] = ()) -> str:
+    """An address that a person can open, for the one listened on.
+
+    Behind a reverse proxy it is the first name that browsers call it by. Where any address is listened on, it is the
+    one of this machine that leads to others; nothing is sent to find it.
+    """
+    if allowed_hosts:
+        return f"https://{allowed_hosts[0]}"
+    address = _own_address(*_LISTENS_EVERYWHERE[host]) if host in _LISTENS_EVERYWHERE else host
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
+_LISTENS_EVERYWHERE = {
+    "0.0.0.0": (socket.AF_INET, "192.0.2.1", "127.0.0.1"),
+    "::": (socket.AF_INET6, "2001:db8::1", "::1"),
+}
+"""By address: its family, somebody far away (RFC 5737, RFC 3849), and what is left where no network is."""
+
+
+def _own_address(family: socket.AddressFamily, far_away: str, without_network: str) -> str:
+    with socket.socket(family, socket.SOCK_DGRAM) as way:
+        try:
+            way.connect((far_away, 9))
+        except OSError:
+            return without_network
+        return str(way.getsockname()[0])
 
 
 class _Server(uvicorn.Server):

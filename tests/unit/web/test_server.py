@@ -4,6 +4,8 @@ import asyncio
 import http.client
 import signal
 import socket
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.types import ASGIApp
@@ -11,7 +13,8 @@ from starlette.types import ASGIApp
 from ocpp_gateway.errors import ConfigurationError
 from ocpp_gateway.web.access import Access
 from ocpp_gateway.web.app import create_app
-from ocpp_gateway.web.server import serve
+from ocpp_gateway.web.guard import own_hosts
+from ocpp_gateway.web.server import page_address, serve
 from unit.web.asking import View
 
 
@@ -89,3 +92,27 @@ async def test_signals_are_left_to_the_process(app: ASGIApp) -> None:
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await serving
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "shown"),
+    [
+        pytest.param("192.0.2.7", (), "http://192.0.2.7:8080", id="one address"),
+        pytest.param("2001:db8::7", (), "http://[2001:db8::7]:8080", id="one address of IPv6"),
+        pytest.param("127.0.0.1", ("gateway.example.com", "gw"), "https://gateway.example.com", id="behind a proxy"),
+    ],
+)
+def test_the_address_of_the_page_is_the_one_that_is_listened_on(
+    host: str, allowed: tuple[str, ...], shown: str
+) -> None:
+    assert page_address(host, 8080, allowed) == shown
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_the_address_of_a_page_that_listens_everywhere_can_be_opened(host: str) -> None:
+    shown = urlsplit(page_address(host, 8080))
+    assert shown.port == 8080
+    assert shown.hostname is not None
+    address = ip_address(shown.hostname)
+    assert not address.is_unspecified
+    assert own_hosts(host)(str(address))
