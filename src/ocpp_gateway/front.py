@@ -32,6 +32,8 @@ BACKLOGS_STAND_S = 2.0
 """So long one look at the queues of all chargers serves everybody who asks."""
 
 
+SHORT_OF_ROOM = "the disk is full: starts and stops are kept, meter values thinned; make room"
+
 STUCK_AFTER_S = 30.0
 """An owner waits for nothing but the store, and the store answers or fails sooner than that."""
 
@@ -55,7 +57,7 @@ class Front:
     def healthy(self) -> tuple[bool, dict[str, str]]:
         """Whether the store can write and every charger's tasks run. A charger that does not answer is no reason."""
         failing = sum(supervisor.failing for supervisor in self._supervisors)
-        store = "not open" if self._store is None else "cannot write; see the log" if self._store.failed else "ok"
+        store = "ok" if self.store_state == SHORT_OF_ROOM else self.store_state  # a restart makes no room
         chargers = "ok"
         if failing:
             chargers = f"the tasks of {failing} of {len(self._supervisors)} fail and are tried again; see the log"
@@ -73,6 +75,15 @@ class Front:
             "polls": "ok" if polled else "no charger has been polled yet",
         }
         return all(state == "ok" for state in conditions.values()), conditions
+
+    @property
+    def store_state(self) -> str:
+        """`ok`, or what the store wants somebody to look at."""
+        if self._store is None:
+            return "not open"
+        if self._store.failed:
+            return "cannot write; see the log"
+        return SHORT_OF_ROOM if self._store.short_of_room else "ok"
 
     def stuck(self) -> bool:
         """Whether the owner of a charger has been at one event for so long that only a new process helps."""
@@ -137,6 +148,7 @@ class Front:
             read_only=self._read_only,
             healthy=self.healthy()[0],
             store_failing=self._store is None or self._store.failed,
+            store_short_of_room=self._store is not None and self._store.short_of_room,
             clock_synchronised=self._clock.synchronised,
             clock_offset_s=self._clock.central_system_offset_s,
             chargers=found,

@@ -72,6 +72,7 @@ class GatewayFigures:
     read_only: bool
     healthy: bool
     store_failing: bool
+    store_short_of_room: bool
     clock_synchronised: bool
     clock_offset_s: float | None
     chargers: Sequence[ChargerFigures]

@@ -132,6 +132,11 @@ class GatewayView(Protocol):
         """Whether it can do its work, and for each condition `ok` or why not, without an identity or a secret."""
         ...
 
+    @property
+    def store_state(self) -> str:
+        """`ok`, or what the store wants somebody to look at; a full disk is no reason to be unhealthy."""
+        ...
+
     async def chargers(self) -> list[dict[str, Any]]:
         """Every charger."""
         ...

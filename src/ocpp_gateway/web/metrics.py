@@ -100,6 +100,11 @@ ROWS: tuple[Row, ...] = (
     _of_gateway("read_only", "1 when nothing is ever written to a charger.", lambda gateway: gateway.read_only),
     _of_gateway("store_failing", "1 while the store cannot be written.", lambda gateway: gateway.store_failing),
     _of_gateway(
+        "store_short_of_room",
+        "1 while the disk is so full that meter values are thinned for starts and stops.",
+        lambda gateway: gateway.store_short_of_room,
+    ),
+    _of_gateway(
         "clock_synchronised",
         "1 while the kernel says that something (NTP) keeps the system clock right.",
         lambda gateway: gateway.clock_synchronised,
@@ -116,9 +121,7 @@ ROWS: tuple[Row, ...] = (
     ),
     _of_charger("charger_missed_polls_total", "Polls that the charger left incomplete.", lambda it: it.missed_rounds),
     _of_charger("charger_lost_links_total", "Modbus links that broke.", lambda it: it.lost_links),
-    _of_charger(
-        "charger_refused_writes_total", "Limits that the charger did not take.", lambda it: it.refused_writes
-    ),
+    _of_charger("charger_refused_writes_total", "Limits that the charger did not take.", lambda it: it.refused_writes),
     _of_charger(
         "charger_implausible_values_total",
         "Register values that cannot be true, counted when they change.",

@@ -122,6 +122,10 @@ class View:
     def ready(self) -> tuple[bool, dict[str, str]]:
         return set(self.conditions.values()) == {"ok"}, self.conditions
 
+    @property
+    def store_state(self) -> str:
+        return self.parts["store"]
+
     async def chargers(self) -> list[dict[str, Any]]:
         return list(self.known.values())
 

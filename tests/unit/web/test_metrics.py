@@ -72,6 +72,7 @@ def gateway(*chargers: ChargerFigures, **changes: Any) -> GatewayFigures:
         "read_only": False,
         "healthy": True,
         "store_failing": False,
+        "store_short_of_room": False,
         "clock_synchronised": True,
         "clock_offset_s": -0.25,
         "chargers": chargers or (charger(),),

@@ -43,7 +43,7 @@ async def support(request: Request, gateway: GatewayView) -> Response:
         "support.html",
         identities=gateway.identities(),
         healthy=healthy,
-        health=health,
+        health=health | {"store": gateway.store_state},
         ready=ready,
         readiness=readiness,
     )

@@ -15,7 +15,15 @@ async def overview(request: Request, gateway: GatewayView) -> Response:
     """`/`."""
     chargers = [charger | {"alert": alert(charger)} for charger in await gateway.chargers()]
     template = "sums.html" if request.query_params.get("part") == "sums" else "overview.html"
-    return page(request, template, chargers=chargers, sums=sums(chargers), read_only=gateway.read_only, most_w=most_w)
+    return page(
+        request,
+        template,
+        chargers=chargers,
+        sums=sums(chargers),
+        store_state=gateway.store_state,
+        read_only=gateway.read_only,
+        most_w=most_w,
+    )
 
 
 def alert(charger: dict[str, Any]) -> str:
