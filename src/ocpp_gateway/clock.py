@@ -55,6 +55,10 @@ class Clock:
         utc = datetime.fromtimestamp(self._wall(), UTC)
         return Instant(utc if utc >= BUILT else None, self._boot_id, monotonic_s)
 
+    def vouched_utc(self) -> datetime | None:
+        """The UTC time, if the system clock is kept right or the central system told it; else None."""
+        return self.now().utc if self._utc_at_zero is not None or self._synchronised() else None
+
     def monotonic_s(self) -> float:
         """This moment on the monotonic clock; costs a tenth of `now`."""
         return self._monotonic()

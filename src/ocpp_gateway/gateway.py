@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -37,7 +38,7 @@ from ocpp_gateway.runtime import ChargerRuntime, Sides
 from ocpp_gateway.settings import CentralSystem, Charger, Settings, Web
 from ocpp_gateway.settings.tls import client_context
 from ocpp_gateway.smart_charging.power import PowerRegister
-from ocpp_gateway.store import Store
+from ocpp_gateway.store import Retention, Store
 from ocpp_gateway.store.care import open_when_possible, watch
 from ocpp_gateway.supervisor import Supervisor
 from ocpp_gateway.web.access import Access, Credentials
@@ -66,7 +67,8 @@ class Gateway(Front):
             on_web(port)
             on_started()
 
-        store = await open_when_possible(self._settings.store.url)
+        keep = timedelta(days=self._settings.store.keep_transactions_days)
+        store = await open_when_possible(self._settings.store.url, Retention(keep, self._clock.vouched_utc))
         self._store = store
         log = structlog.get_logger("ocpp_gateway")
         try:

@@ -40,7 +40,7 @@ from ocpp_gateway.settings import Charger
 from ocpp_gateway.simulator.device import ModbusException, SimulatedCharger
 from ocpp_gateway.simulator.ev import ElectricVehicle
 from ocpp_gateway.simulator.options import ChargerOptions
-from ocpp_gateway.store import Backlog, Store
+from ocpp_gateway.store import Backlog, Retention, Store
 from ocpp_gateway.store.thinning import QUEUE_BOUND
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -120,7 +120,7 @@ class World:
     connect: Callable[[], Awaitable[Connection]]
     queue_bound: int = QUEUE_BOUND
     refuse_unstored: bool = False
-    tidied: bool = False  # the store tells ages by the virtual time, and deletes what it need not keep
+    tidied: bool = False  # the ledger forgets what was delivered 30 days of virtual time ago
     server: CentralServer | None = None
     ids: count[int] = field(default_factory=lambda: count(1))
     _gateway: asyncio.Task[None] | None = None
@@ -147,6 +147,7 @@ class World:
         store = self.store = await Store.open(
             f"sqlite:///{self.folder / 'gateway.db'}",
             queue_bound=self.queue_bound,
+            retention=Retention(timedelta(days=30), lambda: self.now) if self.tidied else None,
             now=(lambda: self.now) if self.tidied else None,
         )
         try:

@@ -112,6 +112,8 @@ def export(
     for head in _all(url, charge_point):
         local_id = head["local_id"]
         told = _read(url, lambda it, local_id=local_id: ledger.transaction(it, local_id))
+        if told is None:  # it left the ledger meanwhile
+            continue
         typer.echo(separator + json.dumps(told), nl=False)
         separator = ",\n"
     typer.echo("\n]")

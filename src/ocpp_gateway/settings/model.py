@@ -276,6 +276,13 @@ class StoreSettings(Section):
         description="`charge`: while nothing can be stored, new sessions wait in memory; `refuse`: they get no power "
         "until it can; running ones go on either way",
     )
+    keep_transactions_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        description="how long a transaction stays in the ledger after its end and the last answer to its messages; "
+        "one with a message that waits or was given up stays in any case",
+    )
 
 
 class Web(Section):

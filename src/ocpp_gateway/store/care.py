@@ -7,13 +7,14 @@ import contextlib
 
 from ocpp_gateway.errors import StoreError, StoreUnavailable
 from ocpp_gateway.log import logger
+from ocpp_gateway.store.retention import Retention
 from ocpp_gateway.store.store import Store
 
 CHECK_S = 10.0
 """How often a store that failed is tried, so that its recovery is known without anything to write."""
 
 
-async def open_when_possible(url: str) -> Store:
+async def open_when_possible(url: str, retention: Retention) -> Store:
     """The store, as soon as the disk has room for opening it (faults D-02). Raises StoreError for all else.
 
     Until then nothing is known of sessions and limits, so nothing is written to any charger, and no central system is
@@ -22,7 +23,7 @@ async def open_when_possible(url: str) -> Store:
     told = False
     while True:
         try:
-            return await Store.open(url)
+            return await Store.open(url, retention=retention)
         except StoreUnavailable as exc:
             if not told:
                 effect = "no charger is written to: its own fallback acts, until there is room"

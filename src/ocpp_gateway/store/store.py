@@ -27,7 +27,7 @@ from ocpp_gateway.store.outbox import Resent
 from ocpp_gateway.store.power_history import Waiting
 from ocpp_gateway.store.read import Backlog, OutboxRow
 from ocpp_gateway.store.reserve import Room
-from ocpp_gateway.store.retention import RETENTION, delete_expired
+from ocpp_gateway.store.retention import Position, Retention, delete_expired
 from ocpp_gateway.store.shortage import count_dropped, is_worth_writing
 from ocpp_gateway.store.thinning import QUEUE_BOUND, QueueBound
 from ocpp_gateway.store.transactor import Transactor, open_transactor
@@ -56,6 +56,7 @@ class Store:
         held: ExitStack,
         *,
         queue_bound: int,
+        retention: Retention | None,
         now: Callable[[], datetime],
     ) -> None:
         self._path = path
@@ -65,6 +66,7 @@ class Store:
         self._known: set[str] = set()  # charge points that have their row
         self._bound = QueueBound(queue_bound)
         self._now = now
+        self._retention = retention
         self._tidied_on: date | None = None
         self._closed = False
         self._in_memory: dict[str, HeldCommits] = {}
@@ -82,12 +84,18 @@ class Store:
 
     @classmethod
     async def open(
-        cls, url: str, *, queue_bound: int = QUEUE_BOUND, now: Callable[[], datetime] | None = None
+        cls,
+        url: str,
+        *,
+        queue_bound: int = QUEUE_BOUND,
+        retention: Retention | None = None,
+        now: Callable[[], datetime] | None = None,
     ) -> Self:
         """The store that a `store.url` names, made or migrated if need be.
 
         `queue_bound` messages may wait for one central system of a charge point before its meter values are thinned.
-        `now` tells the age of what is in the ledger, in UTC; the system's clock does, if nothing else.
+        The ledger forgets what `retention` lets it, once a day; without one, nothing. `now` tells the day, in UTC, and
+        stamps the audit log; the system's clock does, if nothing else.
         Raises StoreError, one line that says what to do: no SQLite URL, no directory, held by another gateway,
         lost, damaged, not a database, or written by a newer version.
         """
@@ -100,7 +108,7 @@ class Store:
             await _on(thread, held.close)
             thread.shutdown(wait=False)
             raise
-        store = cls(path, transactor, thread, held, queue_bound=queue_bound, now=now or _utc_now)
+        store = cls(path, transactor, thread, held, queue_bound=queue_bound, retention=retention, now=now or _utc_now)
         store._tidy_daily()
         return store
 
@@ -300,26 +308,29 @@ class Store:
 
     def _tidy_daily(self) -> None:
         """Begins to delete what the ledger need not keep, once a day."""
-        now = self._now()
-        if now.date() != self._tidied_on:
-            self._tidied_on = now.date()
-            self._tidy_later(now - RETENTION, 0)
+        today = self._now().date()
+        if self._retention is None or today == self._tidied_on:
+            return
+        now = self._retention.now()
+        if now is not None:
+            self._tidied_on = today
+            self._tidy_later(now - self._retention.keep, Position())
 
-    def _tidy_later(self, stopped_before: datetime, first: int) -> None:
-        tidying = self._thread.submit(self._tidy, stopped_before, first)
+    def _tidy_later(self, before: datetime, position: Position) -> None:
+        tidying = self._thread.submit(self._tidy, before, position)
         tidying.add_done_callback(Future.result)  # raises what only a bug can raise where it is logged
 
-    def _tidy(self, stopped_before: datetime, first: int) -> None:
+    def _tidy(self, before: datetime, position: Position) -> None:
         """Deletes one batch; the next one queues up behind the commits that wait by then."""
         if self._closed:
             return
         try:
-            rest = self._in_transaction(lambda it: delete_expired(it, stopped_before=stopped_before, first=first))
+            rest = self._in_transaction(lambda it: delete_expired(it, before, position))
         except StoreError as exc:  # nothing is lost by it, and tomorrow is a day
             logger(__name__).warning("ledger_not_tidied", problem=str(exc))
             return
         if rest is not None:
-            self._tidy_later(stopped_before, rest)
+            self._tidy_later(before, rest)
 
     async def _write(
         self, work: Callable[[Connection], Result], *, after: Callable[[Result], None] = lambda result: None
