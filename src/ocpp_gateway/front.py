@@ -16,6 +16,7 @@ from ocpp_gateway.errors import StoreError
 from ocpp_gateway.figures import charger_figures
 from ocpp_gateway.instant import Instant, format_utc
 from ocpp_gateway.ocpp16.outbox import Outbox
+from ocpp_gateway.ocpp16.timing import Hold
 from ocpp_gateway.place import Place
 from ocpp_gateway.settings import Settings
 from ocpp_gateway.store import Backlog, LedgerDesk, Store
@@ -45,6 +46,7 @@ class Front:
         self._settings, self._clock, self._read_only = settings, clock, read_only
         self._began = clock.now()
         self._store: Store | None = None
+        self._hold: Hold | None = None  # what keeps the first connections to the central systems waiting
         self._supervisors: list[Supervisor] = []
         self._places: dict[str, Place] = {}
         self._outboxes: dict[str, Outbox] = {}
@@ -95,7 +97,9 @@ class Front:
         connected = sum(place.session.connected for place in self._places.values())
         store = "" if self._store is None or not self._store.failed else "; the store cannot write"
         of = len(self._settings.chargers)
-        return f"{polled} of {of} chargers answer, {connected} are connected to their central system{store}"
+        held = self._hold is not None and self._hold.until_s > asyncio.get_running_loop().time()
+        why = f"; {self._hold.why}" if self._hold is not None and held else ""
+        return f"{polled} of {of} chargers answer, {connected} are connected to their central system{store}{why}"
 
     @property
     def read_only(self) -> bool:

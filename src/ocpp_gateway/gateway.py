@@ -19,6 +19,7 @@ from ocpp_gateway.charger.history import History
 from ocpp_gateway.charger.requests import ACTIONS
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePointSettings
 from ocpp_gateway.clock import Clock, system_clock
+from ocpp_gateway.crash_loop import CrashLoop
 from ocpp_gateway.errors import StoreError
 from ocpp_gateway.flight_recorder import FlightRecorder
 from ocpp_gateway.front import Front
@@ -40,6 +41,7 @@ from ocpp_gateway.settings.tls import client_context
 from ocpp_gateway.smart_charging.power import PowerRegister
 from ocpp_gateway.store import Retention, Store
 from ocpp_gateway.store.care import open_when_possible, watch
+from ocpp_gateway.store.sqlite_file import path_of
 from ocpp_gateway.supervisor import Supervisor
 from ocpp_gateway.web.access import Access, Credentials
 from ocpp_gateway.web.app import create_app
@@ -70,8 +72,10 @@ class Gateway(Front):
         keep = timedelta(days=self._settings.store.keep_transactions_days)
         store = await open_when_possible(self._settings.store.url, Retention(keep, self._clock.vouched_utc))
         self._store = store
+        deaths = CrashLoop(path_of(self._settings.store.url), lambda: self.healthy()[0])
         log = structlog.get_logger("ocpp_gateway")
         try:
+            self._hold = await deaths.begin(self._clock.now().stamp())
             async with asyncio.TaskGroup() as tasks:
                 for charger in self._settings.chargers:
                     mapping = mapping_files.load(charger.mapping)
@@ -84,6 +88,7 @@ class Gateway(Front):
                     tasks.create_task(supervisor.run(), name=f"{charger.identity}: supervisor")
                 tasks.create_task(watch(store), name="store watch")
                 tasks.create_task(self._keep_histories(store), name="power history")
+                tasks.create_task(deaths.forget_when_well(), name="deaths before this life")
                 web = self._settings.web
                 if web.enabled:
                     stopping = asyncio.Event()
@@ -98,6 +103,9 @@ class Gateway(Front):
                 else:
                     on_started()
                 log.info("gateway_started", chargers=len(self._settings.chargers), read_only=self._read_only)
+        except asyncio.CancelledError:
+            await deaths.forget()  # told to stop, and no task failed: the next start follows no death
+            raise
         finally:
             for history in self._histories.values():
                 history.end()
@@ -175,6 +183,7 @@ class Gateway(Front):
             supported_actions=frozenset(ACTIONS),
             timing=timing,
             on_frame=self._recorders[identity].ocpp.on_frame,
+            hold=self._hold,
         )
         outbox = Outbox(
             charge_point=identity,

@@ -53,7 +53,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     | SHARED
     | ADAPTERS
     | {"runtime", "supervisor", "place", "about", "figures", "frame_pairs"},
-    "gateway": EVERYWHERE | PURE | SHARED | ADAPTERS | {"runtime", "supervisor", "flight_recorder", "place", "front"},
+    "crash_loop": EVERYWHERE | PURE | SHARED | ADAPTERS | {"supervisor"},
+    "gateway": EVERYWHERE
+    | PURE
+    | SHARED
+    | ADAPTERS
+    | {"runtime", "supervisor", "crash_loop", "flight_recorder", "place", "front"},
     "systemd": {"log"},
     "process": EVERYWHERE | PURE | SHARED | {"gateway", "systemd"},
     "cli": EVERYWHERE

@@ -43,7 +43,7 @@ from ocpp_gateway.ocpp16.rpc import (
     Rpc,
     Tally,
 )
-from ocpp_gateway.ocpp16.timing import USEFUL_AFTER_S, Timing, boot_repeat_s, reconnect_wait_s
+from ocpp_gateway.ocpp16.timing import USEFUL_AFTER_S, Hold, Timing, boot_repeat_s, reconnect_wait_s
 
 MAX_CALLS_WAITING = 64
 CLOSE_TIMEOUT_S = 5.0
@@ -60,7 +60,8 @@ class Session:
     `connect` makes a new connection, or raises PeerError or ConfigurationError. `post` hands an event to the owner;
     `deliver` does so and returns once the owner has committed and acted on it. `learn_time` takes the central
     system's time and returns the event to post if it was news. `supported_actions` are the CALLs the owner answers.
-    `timing` is asked each time, so that a changed configuration key counts at once.
+    `timing` is asked each time, so that a changed configuration key counts at once. `hold` keeps the first connection
+    waiting, unless somebody here asks for a `restart`.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Session:
         supported_actions: frozenset[str],
         timing: Callable[[], Timing],
         on_frame: OnFrame | None = None,
+        hold: Hold | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.registration: RegistrationStatus | None = None
@@ -90,6 +92,7 @@ class Session:
         self._supported_actions = supported_actions
         self._timing = timing
         self._on_frame = on_frame
+        self._hold = hold
         self._jitter = jitter
         self._log = logger(__name__).bind(charge_point=charge_point)
         self._payload: dict[str, Any] = {}  # of BootNotification; `run` waits for the first
@@ -167,6 +170,11 @@ class Session:
         loop = asyncio.get_running_loop()
         failures = 0
         await self._boot_wanted.wait()
+        if self._hold is not None and self._hold.until_s > loop.time():
+            self.last_problem = self._hold.why  # not logged for each charge point: it is the whole gateway's
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._hold.until_s):
+                    await self._restart_wanted.wait()
         while True:
             if self._restart_wanted.is_set():
                 self._restart_wanted.clear()

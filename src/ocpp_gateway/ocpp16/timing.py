@@ -25,7 +25,19 @@ RECONNECT_LONGEST_S = 300.0
 USEFUL_AFTER_S = 60.0
 """A connection that was accepted for longer than this was a good one: the back-off starts anew after it (T-40)."""
 
+STARTS_AT_ONCE = 2
+FIRST_START_WAIT_S, LONGEST_START_WAIT_S = 5.0, 300.0
+START_DOUBLINGS = 6
+
 BOOT_REPEAT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """No connection before `until_s`, on the loop's clock, and `why`, in words for people."""
+
+    until_s: float
+    why: str
 
 
 def reconnect_wait_s(failures: int, jitter: float) -> float:
@@ -39,6 +51,18 @@ def reconnect_wait_s(failures: int, jitter: float) -> float:
         return 1.0 + jitter * (FIRST_RECONNECT_WITHIN_S - 1.0)
     doubled = RECONNECT_BASE_S * 2 ** min(failures - 1, RECONNECT_DOUBLINGS)
     return float(min(RECONNECT_LONGEST_S, doubled + jitter * RECONNECT_JITTER_S))
+
+
+def start_wait_s(starts: int) -> float:
+    """Seconds from the start of the process to its first connection (fault K-14).
+
+    `starts` counts this one and all before it that ended in a death, one soon after the other: whatever starts the
+    gateway again does so at once, and a central system must not have to bear that.
+    """
+    if starts <= STARTS_AT_ONCE:
+        return 0.0
+    doubled = FIRST_START_WAIT_S * 2 ** min(starts - STARTS_AT_ONCE - 1, START_DOUBLINGS)
+    return float(min(LONGEST_START_WAIT_S, doubled))
 
 
 def boot_repeat_s(interval_s: int | None) -> float:

@@ -9,9 +9,7 @@ A step is many messages or one kilowatt-hour, and what went back by less is not 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +19,7 @@ from sqlalchemy import Connection, select
 
 from ocpp_gateway.charger.records import MeterRecord, OutboxRecord, Record
 from ocpp_gateway.log import logger
-from ocpp_gateway.store import schema
+from ocpp_gateway.store import schema, small_file
 from ocpp_gateway.store.write import ensure_charge_point
 
 NUMBERS = 100
@@ -87,18 +85,9 @@ class Floor:
     def keep(self, levels: Levels) -> None:
         """Writes the file. Without room for it the old one stays: it is a second barrier, and no reason to stop."""
         self._levels = levels
-        new = self._file.with_name(self._file.name + ".new")
         try:
-            file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                os.write(file, json.dumps(asdict(levels)).encode("utf-8"))
-                os.fsync(file)
-            finally:
-                os.close(file)
-            new.replace(self._file)
+            small_file.replace(self._file, json.dumps(asdict(levels)).encode("utf-8"))
         except OSError as exc:
-            with contextlib.suppress(OSError):
-                new.unlink(missing_ok=True)
             logger(__name__).warning("floor_not_written", problem=exc.strerror)
 
     def close(self, connection: Connection) -> None:

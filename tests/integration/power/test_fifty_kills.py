@@ -164,6 +164,7 @@ class Lives:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.boots = len(self.site.told("BootNotification"))
+        (self.site.folder / "gateway.db.starts").unlink(missing_ok=True)  # or each would connect later (K-14)
         self.charger.life_began = len(self.charger.accesses)
         self.process.stdin.write(b"\n")
         pid = int(await self.process.stdout.readline())

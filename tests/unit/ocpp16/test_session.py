@@ -26,7 +26,7 @@ from ocpp_gateway.charger.events import (
 from ocpp_gateway.errors import PeerError
 from ocpp_gateway.ocpp16.rpc import Connection
 from ocpp_gateway.ocpp16.session import MAX_CALLS_WAITING, Session
-from ocpp_gateway.ocpp16.timing import Timing
+from ocpp_gateway.ocpp16.timing import Hold, Timing
 
 pytestmark = pytest.mark.looptime
 
@@ -38,7 +38,7 @@ SUPPORTED = frozenset({"Reset", "ChangeConfiguration", "RemoteStartTransaction",
 class World:
     """A session, the central system it talks to, and an owner that only notes what it is told."""
 
-    def __init__(self, wrap: Callable[[PipeEnd], Connection]) -> None:
+    def __init__(self, wrap: Callable[[PipeEnd], Connection], hold: Hold | None) -> None:
         self.wrap = wrap
         self.central = HandMadeCentralSystem()
         self.events: list[Event] = []
@@ -53,6 +53,7 @@ class World:
             learn_time=self.learn,
             supported_actions=SUPPORTED,
             timing=Timing,
+            hold=hold,
             jitter=lambda: 0.0,
         )
 
@@ -82,8 +83,10 @@ class World:
 
 
 @asynccontextmanager
-async def world(wrap: Callable[[PipeEnd], Connection] = lambda end: end) -> AsyncIterator[World]:
-    it = World(wrap)
+async def world(
+    wrap: Callable[[PipeEnd], Connection] = lambda end: end, hold: Hold | None = None
+) -> AsyncIterator[World]:
+    it = World(wrap, hold)
     running = asyncio.create_task(it.session.run())
     try:
         yield it
@@ -113,6 +116,45 @@ async def test_no_connection_before_it_is_known_who_we_are() -> None:
 
         it.session.boot(BOOT)
         await it.central.opened()
+
+
+async def test_fault_k_14_a_session_that_is_held_back_says_why_and_connects_then() -> None:
+    began_s = now_s()
+    async with world(hold=Hold(began_s + 40.0, "started 6 times in a row")) as it:
+        it.session.boot(BOOT)
+        await asyncio.sleep(39)
+        it.session.call(Call(7, "Heartbeat", {}))
+        await settle()
+        assert it.events == [Failed(7, Failure.OFFLINE)]  # nobody waits for the hold to end
+        assert it.central.attempts_s == []
+        assert it.session.last_problem == "started 6 times in a row"
+
+        line = await it.central.opened()
+        await line.accept_boot()
+        await settle()
+        assert it.central.attempts_s == pytest.approx([began_s + 40.0])
+        assert it.session.last_problem is None
+
+
+async def test_fault_k_14_an_operator_who_asks_for_a_connection_gets_it_at_once() -> None:
+    async with world(hold=Hold(now_s() + 300.0, "started 9 times in a row")) as it:
+        it.session.boot(BOOT)
+        await asyncio.sleep(7)
+        it.session.restart()
+        line = await it.central.opened()
+        await line.accept_boot()
+        await asyncio.sleep(600)
+        assert it.central.attempts_s == pytest.approx([now_s() - 600])
+
+
+async def test_fault_k_14_a_hold_that_is_over_delays_nothing() -> None:
+    """The tasks of a charger are started again an hour later."""
+    await asyncio.sleep(3600)
+    async with world(hold=Hold(now_s() - 3300, "started 9 times in a row")) as it:
+        it.session.boot(BOOT)
+        began_s = now_s()
+        await it.central.opened()
+        assert it.central.attempts_s == pytest.approx([began_s])
 
 
 async def test_b_01_boot_notification_is_first_and_says_who_we_are() -> None:
