@@ -10,14 +10,18 @@ import json
 import logging
 import re
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from struct import Struct
 from typing import Any, Literal, TextIO
 from urllib.parse import urlsplit
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from ocpp_gateway.ring import Ring
 
 Format = Literal["auto", "console", "json"]
 
@@ -144,6 +148,10 @@ def _for_people(*, colors: bool) -> list[Processor]:
 
 MAX_RECENT_LINES = 1000
 MAX_RECENT_LINE = 4000
+RECENT_BYTES = 300_000
+"""A thousand lines of usual length."""
+
+_AT_S = Struct(">d")  # the monotonic time of a line, before its text
 
 
 class RecentLines:
@@ -153,26 +161,42 @@ class RecentLines:
     """
 
     def __init__(self) -> None:
-        self._lines: deque[tuple[float, str]] = deque(maxlen=MAX_RECENT_LINES)
+        self._ring = Ring(RECENT_BYTES)
+        self._new: deque[bytes] = deque()
+        self._taking = threading.Lock()
 
     def write(self, text: str) -> None:
         """Keeps a line, or of a very long one only its size."""
         line = text.rstrip("\n")
         if len(line) > MAX_RECENT_LINE:
             line = json.dumps({"event": f"a line of {len(line)} characters"})
-        self._lines.append((time.monotonic(), line))
+        self._new.append(_AT_S.pack(time.monotonic()) + line.encode("utf-8", "backslashreplace"))
+        # Whoever writes meanwhile, another thread or a finalizer within this very call, leaves the line to us.
+        if self._taking.acquire(blocking=False):
+            try:
+                self._take_in()
+            finally:
+                self._taking.release()
 
     def all(self) -> list[tuple[float, str]]:
         """All of them, oldest first, each with its monotonic time in s."""
-        return list(self._lines.copy())
+        with self._taking:
+            self._take_in()
+            return [(*_AT_S.unpack_from(record), record[_AT_S.size :].decode()) for record in self._ring]
 
     def of(self, charge_point: str) -> list[tuple[float, str]]:
         """Those of that charge point and those of none, each with its monotonic time in s."""
         return [
             (at_s, line)
-            for at_s, line in self._lines.copy()
+            for at_s, line in self.all()
             if json.loads(line).get("charge_point", charge_point) == charge_point
         ]
+
+    def _take_in(self) -> None:
+        while self._new:
+            self._ring.append(self._new.popleft())
+            if len(self._ring) > MAX_RECENT_LINES:
+                self._ring.drop()
 
 
 recent_lines = RecentLines()

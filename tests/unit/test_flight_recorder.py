@@ -51,13 +51,22 @@ def test_each_write_and_each_refusal_is_kept() -> None:
 
 
 def test_memory_is_bounded_and_each_register_stays_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flight_recorder, "MAX_BYTES", 10 * 202)
+    monkeypatch.setattr(flight_recorder, "EXCHANGES_BYTES", 10 * 32)
     log = Log().at(0, "input", 1, 1, b"SN")
     for n in range(100):
         log.at(n, "input", 5, 1, n.to_bytes(2, "big"))
     kept = log.exchanges()
     assert [one.outcome for one in kept if one.address == 1] == [b"SN"]
     assert [int.from_bytes(bytes(one.outcome), "big") for one in kept if one.address == 5] == [*range(89, 100)]  # type: ignore[arg-type]
+
+
+def test_what_is_over_is_kept_as_it_was() -> None:
+    outcomes: tuple[Outcome, ...] = (b"\0\1" * 125, 2, "closed: \N{SNOWMAN} \ud800", b"", "")
+    log = Log()
+    for at_s, outcome in enumerate((*outcomes, b"last")):
+        log.at(at_s + 0.25, "holding", 65_535, 125, outcome).at(at_s + 0.5, "holding", 65_535, 125, outcome)
+    kept = [Exchange(at_s + 0.25, at_s + 0.5, 2, "holding", 65_535, 125, it) for at_s, it in enumerate(outcomes)]
+    assert log.exchanges()[:-1] == kept
 
 
 def shown(kind: str, address: int, outcome: Outcome, tags: tuple[Field, ...] = (TAG,)) -> dict[str, Any]:

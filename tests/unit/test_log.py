@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -264,3 +266,47 @@ def test_the_level_of_a_part_changes_while_it_runs(stream: io.StringIO) -> None:
 )
 def test_a_level_shows_from_the_least_on(level: str, least: str, shows: bool) -> None:
     assert log.is_at_least(level, least) is shows
+
+
+# ---------------------------------------------------------------- the last lines
+
+
+def test_the_last_lines_stay_as_many_as_fit() -> None:
+    kept = log.RecentLines()
+    for number in range(log.MAX_RECENT_LINES + 5):
+        kept.write(f'{{"event": "{number}"}}\n')
+    assert [json.loads(line)["event"] for _, line in kept.all()] == [str(5 + n) for n in range(log.MAX_RECENT_LINES)]
+    for _ in range(log.MAX_RECENT_LINES):
+        kept.write("x" * log.MAX_RECENT_LINE)
+    assert len(kept.all()) == log.RECENT_BYTES // (log.MAX_RECENT_LINE + 12)
+
+
+def test_a_line_that_is_written_while_another_is_taken_in_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = log.RecentLines()
+    take = kept._ring.append
+    within = iter(("a finalizer's", "another one's"))
+
+    def append(record: bytes) -> None:
+        for line in within:
+            kept.write(line)
+            break
+        take(record)
+
+    monkeypatch.setattr(kept._ring, "append", append)
+    kept.write("first")
+    assert [line for _, line in kept.all()] == ["first", "a finalizer's", "another one's"]
+
+
+def test_lines_of_several_threads_stay_whole() -> None:
+    kept = log.RecentLines()
+
+    def write() -> None:
+        for _ in range(200):
+            kept.write("a line")
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Counter(line for _, line in kept.all()) == {"a line": 800}

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from ocpp_gateway import log
-from ocpp_gateway.flight_recorder import MAX_CHARACTERS, MAX_FRAME_CHARACTERS, MAX_FRAMES, Frame, FrameLog
+from ocpp_gateway.flight_recorder import FRAMES_BYTES, MAX_FRAME_CHARACTERS, MAX_FRAMES, Frame, FrameLog
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.settings import Settings
 from ocpp_gateway.support_bundle import Evidence, build, shown_frame, shown_settings
@@ -259,7 +259,7 @@ def test_frames_take_no_more_memory_than_their_bound_and_the_last_ones_stay() ->
     assert (len(frames), frames[0][2]) == (MAX_FRAMES, '[3, "5", {}]')
     big = json.dumps([3, "big", {"x": "y" * (MAX_FRAME_CHARACTERS - 100)}])
     frames = kept(*((0, big) for _ in range(200)))
-    assert len(frames) == MAX_CHARACTERS // len(big)
+    assert len(frames) == FRAMES_BYTES // (len(big) + 13)
 
 
 def test_of_a_very_long_frame_its_size_is_kept() -> None:
