@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +15,9 @@ from faults.disk import SmallDisk, why_no_small_one
 from ocpp_gateway.charger.records import OutboxRecord, Record, TransactionRecord, TransactionSample
 from ocpp_gateway.errors import StoreUnavailable
 from ocpp_gateway.instant import Instant
-from ocpp_gateway.store import Store
+from ocpp_gateway.store import Store, care
 from ocpp_gateway.store.reserve import RESERVE_BYTES
+from ocpp_gateway.store.retention import Retention
 
 pytestmark = pytest.mark.skipif(why_no_small_one() is not None, reason=str(why_no_small_one()))
 
@@ -141,9 +143,28 @@ async def test_fault_d_02_without_a_reserve_it_is_told_that_the_disk_is_full(dis
     store = await Store.open(f"sqlite:///{disk.path}/gateway.db")
     await store.close()
     disk.fill()
-    with capture_logs(), pytest.raises(StoreUnavailable, match="the disk is full"):
+    said = f"cannot open the store {disk.path}/gateway.db: the disk is full; make room there"
+    with capture_logs(), pytest.raises(StoreUnavailable, match=f"^{said}$"):
         await Store.open(f"sqlite:///{disk.path}/gateway.db")
     disk.clear()
     store = await Store.open(f"sqlite:///{disk.path}/gateway.db")
     assert await session_stored(store, 1)
     await store.close()
+
+
+async def test_fault_d_02_a_start_that_waited_for_room_tells_when_there_is_some(
+    disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(care, "CHECK_S", 0.05)
+    disk.fill()
+    with capture_logs() as told:
+        opening = asyncio.create_task(
+            care.open_when_possible(f"sqlite:///{disk.path}/gateway.db", Retention(timedelta(days=30), lambda: None))
+        )
+        async with asyncio.timeout(10):
+            while not told:  # noqa: ASYNC110 - a log sets no event
+                await asyncio.sleep(0.01)
+        disk.clear()
+        await (await opening).close()
+    assert [line["event"] for line in told] == ["memory_exhaustion", "memory_exhaustion_cleared"]
+    assert told[0]["effect"].startswith("the gateway waits for room: ")

@@ -23,12 +23,19 @@ async def open_when_possible(url: str, retention: Retention) -> Store:
     told = False
     while True:
         try:
-            return await Store.open(url, retention=retention)
+            store = await Store.open(url, retention=retention)
         except StoreUnavailable as exc:
             if not told:
-                effect = "no charger is written to: its own fallback acts, until there is room"
+                effect = (
+                    "the gateway waits for room: until then no charger is read or written to, so its own fallback "
+                    f"acts, no central system is told anything, and the web does not answer; looks every {CHECK_S:g} s"
+                )
                 logger(__name__).error("memory_exhaustion", problem=str(exc), effect=effect)
             told = True
+        else:
+            if told:
+                logger(__name__).info("memory_exhaustion_cleared")
+            return store
         await asyncio.sleep(CHECK_S)
 
 

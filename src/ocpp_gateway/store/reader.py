@@ -24,11 +24,15 @@ Result = TypeVar("Result")
 def read_store(url: str, question: Callable[[Connection], Result]) -> Result:
     """The answer to a question of `ledger.py` about the store that a `store.url` names.
 
-    Raises StoreError, one line: no such store, or one that this version cannot read.
+    Raises StoreError, one line: no such store, an empty one, or one that this version cannot read.
     """
     path = sqlite_file.path_of(url)
     if not path.is_file():
         raise StoreError(f"there is no store {path}: look at store.url; the gateway makes it at its first start")
+    if not path.stat().st_size:
+        raise StoreError(
+            f"the store {path} is empty: no gateway has begun it, or it was lost; the gateway's log says which"
+        )
     try:
         connection = _connect(path)
         try:

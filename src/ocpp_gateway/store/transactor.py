@@ -111,5 +111,5 @@ def open_transactor(path: Path, open_connection: Callable[[], Connection]) -> Tr
             raise StoreError(f"cannot open the store {path}: {exc.orig}") from exc
     except StoreError as exc:
         if reserve.disk_is_full():
-            raise StoreUnavailable(f"{exc}: the disk is full") from exc
+            raise StoreUnavailable(f"cannot open the store {path}: the disk is full; make room there") from exc
         raise

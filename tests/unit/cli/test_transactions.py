@@ -107,6 +107,13 @@ def test_a_missing_store_is_one_line(run: Run, tmp_path: Path) -> None:
     assert err.startswith(f"there is no store {tmp_path}/gateway.db")
 
 
+def test_a_store_that_waits_for_room_since_its_first_start_is_one_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "gateway.db").touch()
+    exit_code, _, err = run("transactions", "list", "-c", written(tmp_path, 1))
+    assert exit_code == 1
+    assert err.startswith(f"the store {tmp_path}/gateway.db is empty: no gateway has begun it")
+
+
 def test_fault_w_06_what_is_exported_is_no_formula(run: Run, config: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(run("transactions", "export", "-c", config).out)))
     assert [(row["local_id"], row["id_tag"], row["energy_wh"]) for row in rows] == [
