@@ -153,7 +153,7 @@ async def run_console(
     try:
         await server.start()
     except OSError as error:
-        write(f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port")
+        print(f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port", file=sys.stderr)
         return 1
     try:
         write(f"central system at {server.url}/<identity>; type help")

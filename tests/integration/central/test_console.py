@@ -108,12 +108,12 @@ async def test_when_the_lines_end_it_goes_on_serving() -> None:
         await running
 
 
-async def test_a_port_that_is_taken_is_one_line_and_exit_code_1() -> None:
+async def test_a_port_that_is_taken_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     taken = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
     port = taken.sockets[0].getsockname()[1]
     terminal = Terminal()
     async with taken:
         assert await run_console(port, lines=[], write=terminal.write) == 1
 
-    assert len(terminal.shown) == 1
-    assert re.fullmatch(rf"cannot listen on 127\.0\.0\.1:{port}: .*; choose another --port", terminal.shown[0])
+    assert terminal.shown == []
+    assert re.fullmatch(rf"cannot listen on 127\.0\.0\.1:{port}: .*; choose another --port\n", capsys.readouterr().err)
