@@ -20,12 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faults import invariants
 from faults.fast_clock import FastClock
 from faults.gateways import Forks, Process, forking_gateways, start_traced
-from faults.killing import POLL_S, a_quick_site, write_config
+from faults.killing import POLL_S, a_quick_site, judged, write_config
 from faults.story import CONNECTORS, Story
-from integration.site import Site
 from ocpp_gateway.central.policy import Policy
 
 LIFE_S = 150.0
@@ -80,7 +78,8 @@ async def _campaign(folder: Path, writes: Sequence[int], sites: int, clock: Fast
 
 async def _one_site(folder: Path, writes: Sequence[int], forks: Forks, clock: FastClock, figures: Figures) -> None:
     async with a_quick_site(folder, Policy(current_time=clock.utc)) as site:
-        story, config, log = Story(site, random.Random(1)), write_config(folder, site), folder / "log"
+        story = Story(site, random.Random(1), speed=clock.speed)
+        config, log = write_config(folder, site), folder / "log"
         first = await forks.start(config, log=log)
         await site.until(lambda: all(site.statuses(connector_id) for connector_id in CONNECTORS), timeout_s=600)
         await first.kill()
@@ -90,6 +89,7 @@ async def _one_site(folder: Path, writes: Sequence[int], forks: Forks, clock: Fa
             gateway = await start_traced(
                 config, log=log, clock=clock, injection=f"pwrite64:signal=SIGKILL:when={write}"
             )
+            story.witness.gateway = gateway
             await _read_or_gone(story, gateway)
             car = asyncio.create_task(story.visit(1, STAYS_S))
             with contextlib.suppress(TimeoutError):
@@ -100,26 +100,16 @@ async def _one_site(folder: Path, writes: Sequence[int], forks: Forks, clock: Fa
             await gateway.kill()
             story.kills += 1
             story.born()
-            gateway = await forks.start(config, log=log)
+            gateway = story.witness.gateway = await forks.start(config, log=log)
             await car
             await gateway.kill()
         watch.cancel()
         figures.visits += len(story.visits)
-        figures.breaches += _breaches(story, site, log)
+        figures.breaches += judged(story, log)
 
 
 async def _read_or_gone(story: Story, gateway: Process) -> None:
     await story.site.until(lambda: story.has_read(1) or not gateway.alive, timeout_s=600)
-
-
-def _breaches(story: Story, site: Site, log: Path) -> list[str]:
-    return [
-        *invariants.every_visit_is_one_transaction(story),
-        *invariants.energy_is_right(story),
-        *invariants.messages_keep_their_order(site.central.frames),
-        *invariants.log_is_clean(log.read_text().splitlines()),
-        *site.central.violations,
-    ]
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from faults.disk import CuttableDisk
 from faults.fast_clock import FastClock
 from faults.gateways import Forks, Process, forking_gateways
 from faults.story import CONNECTORS, Story
-from integration.site import Site, a_site
+from integration.site import IDENTITY, Site, a_site
 from ocpp_gateway.central.policy import USUAL, Answer, Policy, hang_up, no_answer
 from ocpp_gateway.failpoints import NAMES
 from ocpp_gateway.simulator.options import ChargerOptions
@@ -38,6 +38,9 @@ AT_A_FAILPOINT = 0.4
 POLL_S = 1.0
 ANSWER_TIMEOUT_S = 5.0
 STATION_W, CONNECTOR_W = 30_000, 16_000
+FALLBACK_W, FALLBACK_AFTER_S = 5_000, 600
+SECRET = "canary-of-a-password"
+"""The password at the central system."""
 CONFIGURATION = {
     "MeterValueSampleInterval": "10",
     "MessageTimeout": f"{ANSWER_TIMEOUT_S:.0f}",
@@ -84,6 +87,7 @@ class Figures:
     repeats: int = 0
     nameless: int = 0
     power_losses: int = 0
+    limits_lowered: int = 0
     slowest_start_s: float = 0.0
     duration_s: float = 0.0
     breaches: list[str] = field(default_factory=list)
@@ -96,7 +100,8 @@ class Figures:
             f"{at_failpoints} of them at {len(self.deaths.keys() & set(NAMES))} failpoints; "
             f"{self.lost_answers} answers lost, {self.visits} sessions, {self.repeats} identical repeats: "
             f"{wrong['I1']} lost or told twice, {wrong['I2']} with wrong energy, {wrong['I3']} out of order, "
-            f"{wrong['I4']} writes above a limit, {len(self.breaches)} breaches in all; "
+            f"{wrong['I4']} writes above a limit, {wrong['I5']} of {self.limits_lowered} lower limits late, "
+            f"{wrong['I7']} secrets told, {wrong['I8']} slow ways back, {len(self.breaches)} breaches in all; "
             f"{self.power_losses} ended by PowerLoss, {self.nameless} without their card; "
             f"slowest start {self.slowest_start_s:.1f} s; {self.duration_s:.0f} s"
         )
@@ -129,7 +134,7 @@ async def _one_site(folder: Path, deaths: int, forks: Forks, clock: FastClock, f
     power = CuttableDisk(folder) if figures.plan.power_cuts else None
     try:
         async with a_quick_site(folder if power is None else power.path, policy) as site:
-            lives = Lives(Story(site, chance), forks, folder, power, figures)
+            lives = Lives(Story(site, chance, speed=clock.speed), forks, folder, power, figures)
             await lives.commissioned()
             policy.losing = True
             await lives.all_of_them(deaths)
@@ -153,6 +158,10 @@ async def a_quick_site(folder: Path, policy: Policy) -> AsyncIterator[Site]:
         configuration=CONFIGURATION,
     ) as site:
         site.config["web"] = {"enabled": False}
+        site.config["central_system"] |= {"security_profile": 1, "password": SECRET}
+        site.config["log"] = {"level": "DEBUG", "levels": {"websockets": "DEBUG"}}
+        site.config["chargers"][0]["fallback"] = {"power_w": FALLBACK_W, "after_s": FALLBACK_AFTER_S}
+        site.server.passwords = {IDENTITY: SECRET.encode()}
         site.config["chargers"][0]["modbus"]["timeout_s"] = 10.0
         site.central.judge.message_timeout_s = ANSWER_TIMEOUT_S / 2  # it may hear late; on this clock 1 s is long
         yield site
@@ -161,6 +170,7 @@ async def a_quick_site(folder: Path, policy: Policy) -> AsyncIterator[Site]:
 def write_config(folder: Path, site: Site) -> Path:
     """The site's configuration as a file."""
     config = folder / "gateway.yaml"
+    config.touch(0o600)
     config.write_text(json.dumps(site.config))
     return config
 
@@ -187,6 +197,7 @@ class Lives:
         story, ending = self.story, asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             cars = [tasks.create_task(story.drive(connector_id, ending)) for connector_id in CONNECTORS]
+            cars.append(tasks.create_task(story.witness.change_limits(story.chance, ending)))
             watch = tasks.create_task(story.watch(2 * POLL_S))
             while deaths:
                 deaths -= await self._one()
@@ -224,7 +235,9 @@ class Lives:
 
     async def _born(self, failpoint: str | None) -> Process:
         self.story.born()
-        return await self._forks.start(self._config, failpoint=failpoint, log=self.log)
+        gateway = await self._forks.start(self._config, failpoint=failpoint, log=self.log)
+        self.story.witness.gateway = gateway
+        return gateway
 
     async def _first_read(self, gateway: Process, began_s: float) -> None:
         await self.story.site.until(lambda: self.story.has_read(1) or not gateway.alive, timeout_s=600)
@@ -253,12 +266,31 @@ def _take_in(site: Site, lives: Lives, policy: Unreliable, figures: Figures) -> 
     figures.repeats += sum(row.start_repeats + row.stop_repeats for row in rows)
     figures.nameless += sum(row.id_tag == invariants.UNKNOWN_ID_TAG for row in rows)
     figures.power_losses += sum(row.reason == "PowerLoss" for row in rows)
-    figures.breaches += [
-        *invariants.every_visit_is_one_transaction(lives.story),
-        *invariants.energy_is_right(lives.story),
+    figures.limits_lowered += lives.story.witness.lowered
+    figures.breaches += judged(lives.story, lives.log)
+
+
+def judged(story: Story, log: Path) -> list[str]:
+    """What the invariants say to a story at a quick site, its last gateway being dead."""
+    return [*judged_but_the_log(story, log), *invariants.log_is_clean(log.read_text().splitlines())]
+
+
+def judged_but_the_log(story: Story, log: Path) -> list[str]:
+    """The same where faults are told in the log, and rightly so."""
+    site, looks = story.site, story.witness.looks
+    said = {
+        "the log": log.read_text() if log.exists() else "",
+        "a frame": "\n".join(frame.text for frame in site.central.frames),
+    }
+    return [
+        *invariants.every_visit_is_one_transaction(story),
+        *invariants.energy_is_right(story),
         *invariants.messages_keep_their_order(site.central.frames),
         *invariants.writes_stay_below(site.charger.writes, station_w=STATION_W, connector_w=CONNECTOR_W),
-        *invariants.log_is_clean(lives.log.read_text().splitlines()),
+        *invariants.limits_act(looks, speed=story.speed),
+        *invariants.secrets_stay_inside(SECRET, said | story.witness.seen_of_processes),
+        *invariants.gateway_comes_back(looks, speed=story.speed),
+        *invariants.charger_falls_back(site.charger, power_w=FALLBACK_W, after_s=FALLBACK_AFTER_S),
         *site.central.violations,
     ]
 

@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 
-from faults import invariants
 from faults.fast_clock import FastClock
 from faults.gateways import Forks, Process, forking_gateways, start_traced
-from faults.killing import CONNECTOR_W, POLL_S, STATION_W, a_quick_site, write_config
+from faults.killing import POLL_S, a_quick_site, judged_but_the_log, write_config
 from faults.story import CONNECTORS, Story
-from integration.site import Site
+from integration.site import IDENTITY, Site
 from ocpp_gateway.central.policy import Policy
 
+LAST_LIMIT_W = 7_000
 AT_LENGTH = "OCPP_GATEWAY_FAULTS_AT_LENGTH"
 at_length = pytest.mark.skipif(AT_LENGTH not in os.environ, reason="takes long; make faults runs it")
 """For a tale that the suite leaves out."""
@@ -43,12 +43,16 @@ class Stage:
     async def start(self, *, failpoint: str | None = None, clock: FastClock | None = None) -> Process:
         """A gateway."""
         self.story.born()
-        return await self.forks.start(self.config, log=self.log, failpoint=failpoint, clock=clock)
+        gateway = await self.forks.start(self.config, log=self.log, failpoint=failpoint, clock=clock)
+        self.story.witness.gateway = gateway
+        return gateway
 
     async def start_traced(self, injection: str) -> Process:
         """A gateway whose system calls fail as strace is told."""
         self.story.born()
-        return await start_traced(self.config, log=self.log, clock=self.forks.clock, injection=injection)
+        gateway = await start_traced(self.config, log=self.log, clock=self.forks.clock, injection=injection)
+        self.story.witness.gateway = gateway
+        return gateway
 
     async def polling(self) -> None:
         """Until the present gateway has read the charger."""
@@ -66,7 +70,10 @@ class Stage:
         self.story.kills += 1
 
     async def stop(self, gateway: Process) -> None:
-        """Ask it to end."""
+        """Have it take a lower limit yet, whatever it has been through, and ask it to end."""
+        await self.site.until(lambda: IDENTITY in self.site.central.connected, timeout_s=600)
+        assert await self.story.witness.limit(LAST_LIMIT_W)
+        await self.site.until(lambda: self.story.witness.held_w(1) <= LAST_LIMIT_W, timeout_s=60)
         gateway.signal(signal.SIGTERM)
         async with asyncio.timeout(100):
             await gateway.gone.wait()
@@ -79,14 +86,7 @@ class Stage:
 
     def breaches(self) -> list[str]:
         """What the invariants say, the log aside: faults that are told stand there rightly."""
-        site, story = self.site, self.story
-        return [
-            *invariants.every_visit_is_one_transaction(story),
-            *invariants.energy_is_right(story),
-            *invariants.messages_keep_their_order(site.central.frames),
-            *invariants.writes_stay_below(site.charger.writes, station_w=STATION_W, connector_w=CONNECTOR_W),
-            *site.central.violations,
-        ]
+        return judged_but_the_log(self.story, self.log)
 
 
 def play(
@@ -96,20 +96,27 @@ def play(
     speed: float = 10.0,
     policy: Policy | None = None,
     with_an_end: bool = True,
+    log: Path | None = None,
 ) -> None:
-    """Play a tale; afterwards every invariant must hold, as far as that can be said of a tale without an end."""
+    """Play a tale; afterwards every invariant must hold, as far as that can be said of a tale without an end.
+
+    `log`: where the gateways log, `log` in the folder if not there.
+    """
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     clock = FastClock(speed, time.time())
     with asyncio.Runner(loop_factory=clock.loop) as runner:
-        breaches = runner.run(_play(folder, tale, clock, policy or Policy()))
+        breaches = runner.run(_play(folder, log or folder / "log", tale, clock, policy or Policy()))
     assert [breach for breach in breaches if with_an_end or not breach.startswith(("I1", "I2"))] == []
 
 
-async def _play(folder: Path, tale: Callable[[Stage], Awaitable[None]], clock: FastClock, policy: Policy) -> list[str]:
+async def _play(
+    folder: Path, log: Path, tale: Callable[[Stage], Awaitable[None]], clock: FastClock, policy: Policy
+) -> list[str]:
     policy.current_time = clock.utc
     async with forking_gateways(clock) as forks, a_quick_site(folder, policy) as site:
-        stage = Stage(site, Story(site, random.Random(7)), forks, write_config(folder, site), folder / "log")
-        watch = asyncio.create_task(stage.story.watch(2 * POLL_S))
+        story = Story(site, random.Random(7), speed=clock.speed)
+        stage = Stage(site, story, forks, write_config(folder, site), log)
+        watch = asyncio.create_task(story.watch(2 * POLL_S))
         try:
             await tale(stage)
         finally:

@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from faults.gateways import Process
+from faults.witness import Witness
 from integration.site import Site
 from ocpp_gateway import mapping_files
 from ocpp_gateway.central.ledger import Transaction
@@ -33,6 +35,8 @@ class Visit:
 
     `energy_wh` is what it took in all, None while it is there; `seen_wh` what of it a gateway read and kept.
     `card_seen`: one gateway read the register before the card was shown, and lived until the StartTransaction came.
+    `came_s`: when it was plugged in; `found`: a gateway has read its energy since. `lost_wh`: what it had taken when
+    one found it that died before it could start a transaction; 0 where none did.
     """
 
     connector_id: int
@@ -40,6 +44,9 @@ class Visit:
     energy_wh: int | None = None
     seen_wh: int = 0
     card_seen: bool = False
+    came_s: float = 0.0
+    found: bool = False
+    lost_wh: int = 0
 
 
 @dataclass(slots=True)
@@ -50,8 +57,12 @@ class Story:
     chance: random.Random
     visits: list[Visit] = field(default_factory=list)
     kills: int = 0
-    born_s: float = 0.0
-    """When the present gateway was started, or the last one, on the charger's clock."""
+    speed: float = 1.0
+    """Of its clocks."""
+    witness: Witness = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.witness = Witness(self.site, self.speed)
 
     def at(self, connector_id: int) -> list[Visit]:
         return [visit for visit in self.visits if visit.connector_id == connector_id]
@@ -70,48 +81,75 @@ class Story:
         """A car comes with a card, stays so long once its start was told, and leaves; ends when that was told too."""
         charger, kills, number = self.site.charger, self.kills, len(self.at(connector_id))
         ready = self.has_read(connector_id)
-        visit = Visit(connector_id, f"{connector_id}-{len(self.visits)}")
+        visit = Visit(connector_id, f"{connector_id}-{len(self.visits)}", came_s=charger.now_s)
         self.visits.append(visit)
         charger.plug(connector_id, visit.id_tag, ElectricVehicle(energy_wanted_wh=self.chance.uniform(2_000, 9_000)))
         await self._heard(lambda: len(self.told(connector_id)) > number)
         visit.card_seen = ready and self.kills == kills
+        if self._found_on(visit) == charger.connection:
+            visit.lost_wh = 0
         await asyncio.sleep(stays_s)
         visit.energy_wh = self._register_wh(connector_id)
         charger.unplug(connector_id)
         await self._heard(lambda: not self.told(connector_id)[number].running)
 
     async def watch(self, every_s: float) -> None:
-        """Note what a gateway has certainly kept of each visit: it read on after it had read that."""
+        """Note what a gateway has certainly kept of each visit: it read on after it had read that. And take a look."""
         shown = dict.fromkeys(CONNECTORS, 0)
         began_s = 0.0
         while True:
             for connector_id in CONNECTORS:
                 visits = self.at(connector_id)
                 if visits and visits[-1].energy_wh is None:
-                    if self._reads_since(began_s, Role.SESSION_ENERGY_WH, connector_id) >= 2:
+                    if self._has_read_on(began_s, Role.SESSION_ENERGY_WH, connector_id):
                         visits[-1].seen_wh = max(visits[-1].seen_wh, shown[connector_id])
                     shown[connector_id] = self._register_wh(connector_id)
+                    if not visits[-1].found and len(self.told(connector_id)) < len(visits):
+                        visits[-1].lost_wh = shown[connector_id]
+                        visits[-1].found = self._found_on(visits[-1]) is not None
                 else:
                     shown[connector_id] = 0
+            self.witness.look()
             began_s = self.site.charger.now_s
             await asyncio.sleep(every_s)
 
-    def born(self) -> None:
-        """A gateway was started."""
-        self.born_s = self.site.charger.now_s
+    def born(self, gateway: Process | None = None) -> None:
+        """A gateway is started now; `witness.gateway` is for it, once it is there."""
+        self.witness.gateway = gateway
+        self.witness.born_s = self.site.charger.now_s
 
     def has_read(self, connector_id: int) -> bool:
-        """Whether the present gateway has read a connector's card."""
-        return self._reads_since(self.born_s, Role.ID_TAG, connector_id) > 0
+        """Whether the present gateway has read a connector's card, and asked on."""
+        return self._has_read_on(self.witness.born_s, Role.ID_TAG, connector_id, same_again=False)
 
-    def _reads_since(self, moment_s: float, role: Role, connector_id: int) -> int:
+    def _has_read_on(self, moment_s: float, role: Role, connector_id: int, *, same_again: bool = True) -> bool:
+        """Whether that register was read after the moment, and the answer came whole; `same_again`: and read again.
+
+        A gateway leaves a connection on which an answer was late, torn, wrong or lost, and asks on another one. So the
+        next question on the same connection proves the answer to the one before.
+        """
         table, address = PLACES[role, connector_id]
-        reads = 0
+        later: set[int] = set()
         for read in reversed(self.site.charger.requests):
             if read.at_s <= moment_s:
                 break
-            reads += read.table is table and read.address <= address < read.address + read.count
-        return reads
+            here = read.table is table and read.address <= address < read.address + read.count
+            if here and read.exception_code is None and read.connection in later:
+                return True
+            if read.connection is not None and (here or not same_again):
+                later.add(read.connection)
+        return False
+
+    def _found_on(self, visit: Visit) -> int | None:
+        """The connection on which somebody first read the energy of a visit."""
+        table, address = PLACES[Role.SESSION_ENERGY_WH, visit.connector_id]
+        found = None
+        for read in reversed(self.site.charger.requests):
+            if read.at_s <= visit.came_s:
+                break
+            if read.table is table and read.address <= address < read.address + read.count:
+                found = read.connection
+        return found
 
     def _register_wh(self, connector_id: int) -> int:
         return int(self.site.charger.connector(connector_id).session_energy_wh) // STEP_WH * STEP_WH

@@ -81,15 +81,15 @@ def test_fault_d_02_a_gateway_on_a_full_disk_says_so_and_begins_once_there_is_ro
         assert gateway.alive
         assert not stage.site.charger.writes
         filling.unlink()
+        stage.story.born(gateway)
         await stage.site.until(lambda: all(map(stage.site.statuses, CONNECTORS)), timeout_s=600)
-        stage.story.born()
         await stage.polling()
         await stage.story.visit(1, 10)
         await stage.stop(gateway)
         assert "Traceback" not in told.read_text("utf-8")
 
     try:
-        play(disk.path, tale)
+        play(disk.path, tale, log=told)
     finally:
         disk.close()
 
@@ -102,10 +102,9 @@ def test_fault_d_01_a_disk_that_fills_up_in_a_session_costs_nothing_and_is_told_
     told.touch()
 
     async def tale(stage: Stage) -> None:
-        gateway = await stage.forks.start(stage.config, log=told)
+        gateway = await stage.start()
         await stage.site.until(lambda: all(map(stage.site.statuses, CONNECTORS)), timeout_s=600)
         await stage.site.until((disk.path / "gateway.db.reserve").exists, timeout_s=600)
-        stage.story.born()
         await stage.polling()
         car = asyncio.create_task(stage.story.visit(1, 60))
         await stage.site.until(lambda: stage.site.told("StartTransaction"), timeout_s=600)
@@ -121,7 +120,7 @@ def test_fault_d_01_a_disk_that_fills_up_in_a_session_costs_nothing_and_is_told_
         assert "held_in_memory" not in told.read_text("utf-8")
 
     try:
-        play(disk.path, tale)
+        play(disk.path, tale, log=told)
     finally:
         disk.close()
 

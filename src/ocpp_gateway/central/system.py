@@ -310,6 +310,8 @@ class CentralSystem:
             return await answered
         finally:
             session.asked.pop(message_id, None)
+            if answered.done() and not answered.cancelled():
+                answered.exception()  # where sending failed first, nobody else looks at it
 
     def _session(self, identity: str) -> _Session:
         if identity not in self._sessions:

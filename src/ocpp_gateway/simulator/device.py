@@ -39,13 +39,14 @@ class ModbusException(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A read as it was asked; `exception_code` is None when it was answered."""
+    """A read as it was asked; `exception_code` is None when it was answered, `connection` as the charger's was."""
 
     at_s: float
     table: Table
     address: int
     count: int
     exception_code: int | None
+    connection: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class _Limits:
 class SimulatedCharger:
     """A charger at the moment `now_s`, which only `advance` moves on.
 
-    `requests` and `writes` hold what a client asked for, the newest last. `charging_speed` makes charging, and with it
+    `requests` and `writes` hold what a client asked for, the newest last. `connection` is the number of the connection
+    on which it asks, kept by the network side; None where that is not known. `charging_speed` makes charging, and with it
     the seconds charged, run so many times faster; a fallback interval or a start delay lasts as long as ever.
     """
 
@@ -79,6 +81,7 @@ class SimulatedCharger:
         self.options = options = options or ChargerOptions()
         self.now_s = now_s
         self.connectors = tuple(Connector(n, options, now_s) for n in range(1, number_of_connectors + 1))
+        self.connection: int | None = None
         self.requests: deque[Read] = deque(maxlen=REMEMBERED)
         self.writes: deque[Write] = deque(maxlen=REMEMBERED)
         self._phases = mapping.limits.phases
@@ -110,7 +113,7 @@ class SimulatedCharger:
             exception_code = ILLEGAL_VALUE
         if exception_code is None and any(place not in self._field_at for place in places):
             exception_code = ILLEGAL_ADDRESS
-        self.requests.append(Read(self.now_s, table, address, count, exception_code))
+        self.requests.append(Read(self.now_s, table, address, count, exception_code, self.connection))
         if exception_code is not None:
             raise ModbusException(exception_code)
         words = self._words(table, address, address + count) if self._frozen is None else self._frozen
@@ -247,6 +250,10 @@ class SimulatedCharger:
     def fallback_active(self) -> bool:
         """Whether the fallback has acted and nobody has asked for anything since."""
         return self._fallback_active
+
+    def holds(self, address: int) -> int:
+        """What a holding register holds, nobody having asked for it. KeyError when there is none."""
+        return self._holding[address]
 
     # ---------------------------------------------------------------- registers
 

@@ -135,6 +135,7 @@ class ReplayedCharger:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.now_s = 0.0
+        self.connection: int | None = None
         self.charging_speed = 1.0
         self._began_s: float | None = None
         self._words = dict(recording.words)

@@ -27,6 +27,7 @@ class Registers(Protocol):
     """A charger as its network side meets it, at the moment `now_s`. Refusals are ModbusException."""
 
     now_s: float
+    connection: int | None
     charging_speed: float
 
     def advance(self, now_s: float) -> None:
@@ -59,6 +60,7 @@ class RegisterServer:
         self._return: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[object] | None = None
         self._cuts_next_answer = False
+        self._connections = 0
         self._zero_s = 0.0
 
     async def __aenter__(self) -> Self:
@@ -117,7 +119,9 @@ class RegisterServer:
     # ---------------------------------------------------------------- listening
 
     async def _listen(self) -> None:
-        self._listener = ModbusTcpServer(self._device, address=(self.host, self.port), trace_packet=self._pass_on)
+        self._listener = ModbusTcpServer(
+            self._device, address=(self.host, self.port), trace_packet=self._pass_on, trace_connect=self._count
+        )
         if not await self._listener.listen():
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
@@ -161,6 +165,7 @@ class RegisterServer:
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)
             self._advance()
+            self._registers.connection = self._connection
             if function_code in READS:
                 words = self._registers.read(READS[function_code], address, count)
                 registers[address - start_address : address - start_address + count] = words
@@ -174,6 +179,15 @@ class RegisterServer:
         finally:
             self._answering = None
         return None
+
+    def _count(self, connected: bool) -> None:
+        self._connections += connected
+
+    @property
+    def _connection(self) -> int | None:
+        """The number of the only connection; pymodbus does not say on which of several it was asked."""
+        alone = self._listener is not None and len(self._listener.active_connections) == 1
+        return self._connections if alone else None
 
     def _pass_on(self, sending: bool, packet: bytes) -> bytes:
         if not (sending and self._cuts_next_answer):

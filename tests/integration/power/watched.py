@@ -70,10 +70,6 @@ class WatchedCharger(SimulatedCharger):
         """The writes to these registers, to all by default, from that access on."""
         return [a for a in self.accesses[since:] if a.is_write and (not addresses or a.address in addresses)]
 
-    def holds(self, address: int) -> int:
-        """What that holding register holds."""
-        return self._holding[address]
-
     async def comes_to_hold(self, address: int, value: int) -> None:
         """Wait until that register holds it."""
         await self.seen(lambda: self.holds(address) == value)

@@ -225,6 +225,19 @@ async def test_the_next_answer_can_be_cut_in_the_middle(server: SimulatorServer)
         assert (await client.read_input_registers(8, count=1)).registers == [2]
 
 
+async def test_a_read_tells_on_which_connection_it_came_unless_there_are_two(server: SimulatorServer) -> None:
+    async with connected(server) as first:
+        await first.read_input_registers(8, count=1)
+        await first.read_input_registers(8, count=1)
+        async with connected(server) as second:
+            await second.read_input_registers(8, count=1)
+        await until(lambda: len(server.charger.requests) == 3)
+    async with connected(server) as third:
+        await third.read_input_registers(8, count=1)
+
+    assert [read.connection for read in server.charger.requests] == [1, 1, None, 3]
+
+
 async def test_offline_means_dropped_and_refused_until_the_time_is_over(server: SimulatorServer) -> None:
     server.charger.plug(1)
     async with connected(server) as client:
