@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ocpp_gateway.charger.records import TransactionRecord
+from ocpp_gateway.clock import Clock
 from ocpp_gateway.front import SHORT_OF_ROOM
 from ocpp_gateway.gateway import Gateway, limit_registers
+from ocpp_gateway.instant import Instant
 from ocpp_gateway.mapping_files import load
 from ocpp_gateway.settings import Settings
+from ocpp_gateway.store import Store, ledger
+from ocpp_gateway.store.reader import read_store
 
 CONFIG: dict[str, Any] = {
     "version": 1,
@@ -47,6 +57,37 @@ async def test_fault_d_01_a_full_disk_is_told_and_no_reason_to_restart(
     assert gateway.healthy()[0] is healthy
     figures = await gateway.figures()
     assert figures.store_short_of_room is (store is not None and store.short_of_room)
+
+
+@pytest.mark.parametrize(("keep_days", "kept"), [(1, False), (3, True)])
+async def test_the_ledger_forgets_after_as_many_days_as_the_settings_say(
+    tmp_path: Path, keep_days: int, kept: bool
+) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    now = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    over = Instant(now - timedelta(days=2), "b", 0.0)
+    store = await Store.open(url)
+    await store.commit("A", [TransactionRecord("tx-1", 1, "04A1", 0, over, 0, over, stopped_at=over)])
+    await store.close()
+
+    clock = Clock(boot_id="b", monotonic=time.monotonic, wall=now.timestamp, synchronised=lambda: True)
+    there = {"port": 1, "host": "127.0.0.1"}  # nobody is
+    config = CONFIG | {
+        "central_system": {"url": "ws://127.0.0.1:1/", "security_profile": 0},
+        "chargers": [CONFIG["chargers"][0] | {"modbus": there}],
+        "store": {"url": url, "keep_transactions_days": keep_days},
+        "web": {"enabled": False},
+    }
+    started = asyncio.Event()
+    gateway = Gateway(Settings.model_validate(config), clock=clock)
+    running = asyncio.create_task(gateway.run(on_started=started.set))
+    await started.wait()
+    assert gateway._store is not None
+    await gateway._store.load("A")  # behind what it began with
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert bool(read_store(url, ledger.transactions)) is kept
 
 
 def test_the_limit_registers_are_where_the_mapping_says() -> None:

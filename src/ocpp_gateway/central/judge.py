@@ -72,6 +72,14 @@ class Judge:
         self._peers[identity] = _Peer(old.rules, old.registration, old.seen)
         old.rules.forget_statuses()
 
+    def forget(self) -> None:
+        """Forgets stopped transactions, and message ids and messages that were answered: a year fits into memory."""
+        self.ledger.forget_stopped()
+        for peer in self._peers.values():
+            peer.seen.clear()
+            peer.told.clear()
+            peer.asked = {message_id: actions for message_id, actions in peer.asked.items() if actions}
+
     def unusable(self, identity: str, message: Message, text: str) -> None:
         """A message that is no frame of OCPP-J."""
         self.report(identity, message.rule, message.payload, text)

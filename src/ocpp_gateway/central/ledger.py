@@ -107,6 +107,14 @@ class Ledger:
                 nameless = row
         return stopped or nameless
 
+    def forget_stopped(self) -> None:
+        """Keeps what runs: whoever has looked at the rest need not keep it. A repeat of it would be new."""
+        self.transactions[:] = [row for row in self.transactions if row.running]
+        self._by_start = {key: row for key, row in self._by_start.items() if row.running}
+        self._by_identity = {
+            identity: [row for row in rows if row.running] for identity, rows in self._by_identity.items()
+        }
+
 
 def _start_key(identity: str, payload: dict[str, Any]) -> StartKey:
     return identity, payload["connectorId"], payload["idTag"], payload["meterStart"], payload["timestamp"]

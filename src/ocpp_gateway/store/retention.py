@@ -1,4 +1,4 @@
-"""Takes from the ledger what nobody will ask for again, so that a store does not grow with the years (faults K-11).
+"""Takes from the ledger what nobody will ask for again, so that a store does not grow with the years.
 
 A transaction leaves it whole, with its messages, their transmissions and its register readings, once it stopped, all
 its messages are answered, and both are longer ago than its `Retention`. A stop whose time was never known counts from

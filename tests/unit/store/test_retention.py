@@ -135,7 +135,7 @@ def ledger(connection: Connection) -> list[str]:
         pytest.param(ago(30.01), Instant(None, "boot-1", 6.0), False, id="answered who knows when, stopped long ago"),
     ],
 )
-def test_fault_k_11_a_delivered_transaction_leaves_the_ledger_whole_with_its_age(
+def test_a_delivered_transaction_leaves_the_ledger_whole_with_its_age(
     connection: Connection, stopped_at: Instant | None, answered_at: Instant, kept: bool
 ) -> None:
     a_session(connection, "tx-1", stopped_at)
@@ -285,7 +285,7 @@ async def test_a_store_that_a_command_opens_forgets_nothing(tmp_path: Path) -> N
     assert rows_left(tmp_path) == 3
 
 
-async def test_fault_t_04_nothing_leaves_while_nobody_vouches_for_the_time(tmp_path: Path) -> None:
+async def test_fault_t_01_nothing_leaves_while_nobody_vouches_for_the_time(tmp_path: Path) -> None:
     day, known = Day(), [False]
     retention = Retention(KEEP, lambda: day.now if known[0] else None)
     store = await Store.open(f"sqlite:///{tmp_path}/gateway.db", retention=retention, now=day)
