@@ -104,7 +104,7 @@ def admit(
     connector.preparing_expired = False
     transactions.set_closed(connector, turn, closed=False)
     if point.settings.mode is not AuthorizationMode.CENTRAL_SYSTEM:
-        connector.tags = replace(connector.tags, presented=id_tag)
+        connector.tags = connector.tags.of(id_tag)
         return
     timeout_s = point.configuration.integer("ConnectionTimeOut")
     expires_s = turn.now_s + timeout_s if timeout_s else None

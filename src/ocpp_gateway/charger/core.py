@@ -145,7 +145,7 @@ def _link_up(point: ChargePoint, event: LinkUp, turn: Turn) -> None:
     if event.found is not None:
         limit_writes.take_held(point, event.found)
     for connector in point.connectors.values():
-        connector.unproven = connector.transaction is not None
+        observation.doubt(point, connector, turn)
     safe_state.begin_anew(point, turn.now_s)
     point.boot_due = True
 

@@ -11,7 +11,9 @@ from math import inf
 from ocpp_gateway.charger import authorization, meter_values, metering, readings, stillness, tags, transactions
 from ocpp_gateway.charger.records import TransactionRecord
 from ocpp_gateway.charger.state import AuthorizationMode, ChargePoint, Connector, Ending, Evidence
+from ocpp_gateway.charger.transactions import Fate
 from ocpp_gateway.charger.turn import Turn
+from ocpp_gateway.instant import Instant, age_s
 from ocpp_gateway.registers.snapshot import ConnectorSnapshot
 from ocpp_gateway.registers.vocabulary import ChargePointStatus as Status
 from ocpp_gateway.smart_charging.power import LIMIT_ACTS_WITHIN_S, phases_in_use
@@ -39,16 +41,22 @@ def observe(
 def _take_in(
     point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn, *, interrupted: bool
 ) -> None:
-    before, connector.registers, connector.seen_at = connector.registers, registers, turn.now
+    if interrupted:
+        doubt(point, connector, turn)
+    before = None if interrupted or not _seen_on_this_link(point, connector) else connector.registers
+    connector.registers, connector.seen_at = registers, turn.now
     settled = point.link_up_s is not None and turn.now_s - point.link_up_s >= SETTLING_S
-    if interrupted and connector.transaction is not None:
-        connector.unproven = True
     _take_status(connector, registers, turn)
-    if connector.unproven and not _proven(point, connector, registers, turn, settled=settled):
+    fate = _fate(point, connector, registers, turn, settled=settled)
+    if fate is None:
         _watch_fault(point, connector, turn)
         return
     meter_before_wh = connector.meter.total_wh
+    charged_since_s = transactions.charged_since_s(connector, registers)
     grew = _take_counters(point, connector, registers, before, turn, settled=settled)
+    if fate is Fate.OVER:
+        _end_with_the_rest(point, connector, turn, charged_since_s)
+        grew = False  # what it shows is of the session that has just been told
     _take_tag(point, connector, registers, turn)
     _take_presence(point, connector, turn, settled=settled)
     if connector.transaction is not None:
@@ -58,6 +66,18 @@ def _take_in(
         _watch_unwanted_energy(connector, turn, charging=grew and connector.transaction is None)
     else:
         _start_on_evidence(point, connector, turn, meter_before_wh, grew=grew)
+
+
+def doubt(point: ChargePoint, connector: Connector, turn: Turn) -> None:
+    """After a gap it is to be shown that a transaction goes on; what charged before it is one, whatever came since."""
+    if connector.evidence is not None:
+        _start(point, connector, turn, connector.evidence)
+    connector.unproven, connector.contradicted = connector.transaction is not None, False
+
+
+def _seen_on_this_link(point: ChargePoint, connector: Connector) -> bool:
+    seen_at = connector.seen_at
+    return seen_at is not None and point.link_up_s is not None and seen_at.monotonic_s >= point.link_up_s
 
 
 def _without_frozen(connector: Connector, registers: ConnectorSnapshot, turn: Turn) -> ConnectorSnapshot:
@@ -80,23 +100,37 @@ def _take_status(connector: Connector, registers: ConnectorSnapshot, turn: Turn)
         turn.alarm("unknown_status", connector_id=connector.connector_id, raw=registers.status_raw)
 
 
-def _proven(
+def _fate(
     point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn, *, settled: bool
-) -> bool:
-    """Whether it is known what became of the transaction from before a gap; ends it when the charger forgot it."""
-    lasts = transactions.goes_on(point, connector, registers, settled)
-    if lasts is None:
-        return False
+) -> Fate | None:
+    """What became of the transaction from before a gap, None if not known yet; ends it when nothing shows it."""
     transaction = connector.transaction
-    if not lasts and transaction is not None:
-        reason = "PowerLoss" if connector.after_restart else "Other"
-        transactions.stop(
-            point, connector, turn, reason=reason, at=transaction.last_sample_at, meter_wh=transaction.last_meter_wh
-        )
-        connector.tags = connector.tags.car_left()
-    connector.unproven = connector.after_restart = False
-    meter_values.schedule_samples(point, connector, turn)
-    return True
+    if transaction is None or not connector.unproven:
+        connector.unproven = False
+        return Fate.GOES_ON
+    fate = transactions.fate(point, connector, registers, turn.now, settled=settled)
+    if fate is Fate.UNKNOWN:
+        _end_unseen(point, connector, turn, transaction.last_sample_at, transaction.last_meter_wh)
+    if fate is Fate.GOES_ON:
+        connector.unproven = connector.after_restart = False
+        meter_values.schedule_samples(point, connector, turn)
+    return fate
+
+
+def _end_with_the_rest(point: ChargePoint, connector: Connector, turn: Turn, charged_since_s: int) -> None:
+    """A session ended while no gateway lived, and the counters still show all of it (X-51)."""
+    transaction = connector.transaction
+    if transaction is not None:
+        at = transaction.last_sample_at.plus(charged_since_s)
+        early = (age_s(at.stamp(), turn.now) or 0.0) >= 0
+        _end_unseen(point, connector, turn, at if early else turn.now, connector.meter.total_wh)
+
+
+def _end_unseen(point: ChargePoint, connector: Connector, turn: Turn, at: Instant, meter_wh: int) -> None:
+    """The transaction ended in a gap; `at` is the last evidence of charging."""
+    reason = "PowerLoss" if connector.after_restart else "Other"
+    transactions.stop(point, connector, turn, reason=reason, at=at, meter_wh=meter_wh)
+    connector.tags = connector.tags.car_left()
 
 
 def _take_counters(
@@ -108,13 +142,11 @@ def _take_counters(
     *,
     settled: bool,
 ) -> bool:
-    """Feed the virtual meter; gives whether the charger shows energy flowing."""
-    seconds_grew = (
-        before is not None
-        and before.charging_s is not None
-        and registers.charging_s is not None
-        and registers.charging_s > before.charging_s
-    )
+    """Feed the virtual meter; gives whether the charger shows energy flowing.
+
+    `before` is the last snapshot unless there was a gap since. What grew unseen is not of a car that waits.
+    """
+    seconds_grew = before is not None and _higher(registers.charging_s, before.charging_s)
     if registers.session_energy_wh is None:
         return registers.status is Status.CHARGING or seconds_grew
     meter = connector.meter
@@ -137,8 +169,15 @@ def _take_counters(
     did = readings.kind_of(meter, fed)
     if did is not None and connector.transaction is not None:
         readings.keep(connector, turn, connector.transaction.local_id, did)
-    energy_grew = fed.total_wh > meter.total_wh
+    if registers.status is Status.PREPARING:
+        energy_grew = before is not None and _higher(registers.session_energy_wh, before.session_energy_wh)
+    else:
+        energy_grew = fed.total_wh > meter.total_wh
     return registers.status is Status.CHARGING or (connector.plugged and (seconds_grew or energy_grew))
+
+
+def _higher(now: int | None, before: int | None) -> bool:
+    return now is not None and before is not None and now > before
 
 
 def _began_on_this_link(point: ChargePoint, transaction: TransactionRecord | None, turn: Turn) -> bool:
@@ -160,6 +199,9 @@ def _take_tag(point: ChargePoint, connector: Connector, registers: ConnectorSnap
     connector.tags, presented = tags.watch(before, registers.tag)
     if connector.tags.unusable and not before.unusable:
         turn.alarm("id_tag_unusable", connector_id=connector.connector_id)
+    cleared = before.standing is not None and connector.tags.standing is None
+    if cleared and _shows(connector, Status.AVAILABLE) and not _awaits_plug(connector, turn.now_s):
+        connector.tags = connector.tags.car_left()  # its card has gone with it
     if presented is not None:
         if not connector.plugged:  # the visit begins with the card (S-20)
             connector.visited = True
@@ -179,7 +221,7 @@ def _take_presence(point: ChargePoint, connector: Connector, turn: Turn, *, sett
             connector.preparing_since_s = turn.now_s
             standing = connector.tags.standing
             if point.settings.accept_standing_tag and connector.tags.presented is None and standing is not None:
-                connector.tags = replace(connector.tags, presented=standing)
+                connector.tags = connector.tags.of(standing)
                 authorization.tag_presented(point, connector, turn, standing)
         return
     if not connector.visited:
@@ -257,6 +299,11 @@ def _start_on_evidence(
         return
     if connector.tags.pending and turn.now_s - evidence.since.monotonic_s < TAG_AWAITED_S:
         return
+    _start(point, connector, turn, evidence)
+
+
+def _start(point: ChargePoint, connector: Connector, turn: Turn, evidence: Evidence) -> None:
+    """The charger has decided: the transaction of the card that was presented, as far as it was read."""
     if point.settings.mode is AuthorizationMode.FREE:
         id_tag = point.settings.free_id_tag
     else:

@@ -156,6 +156,7 @@ class Connector:
 
     transaction: TransactionRecord | None = None
     unproven: bool = False  # the transaction comes from before a gap; the charger has not shown yet that it goes on
+    contradicted: bool = False  # since that gap another card, or lower counters, were seen
     after_restart: bool = False
     authorization: Authorization | None = None
     unasked: PendingAuthorize | None = None  # a card shown while the central system was away

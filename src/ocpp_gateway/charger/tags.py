@@ -18,6 +18,7 @@ from ocpp_gateway.registers.snapshot import Tag
 class TagWatch:
     """What was seen of a tag register. `standing` is content that is no news; `presented` this visit's card.
 
+    `billed`: a transaction has begun with it; whose card it is after a kill, that transaction tells, and nothing else.
     `unusable` tells that what stands there cannot be an idTag; `candidate` is what was read once and differs.
     `remembered`: this is what an earlier process saw, and nothing was read since.
     """
@@ -26,6 +27,7 @@ class TagWatch:
     unusable: bool = False
     candidate: Tag | None = None
     presented: str | None = None
+    billed: bool = False
     started: bool = False
     remembered: bool = False
 
@@ -36,11 +38,16 @@ class TagWatch:
 
     def record(self, connector_id: int) -> TagRecord | None:
         """What a restart must not forget; None before the first read."""
-        return TagRecord(connector_id, self.standing, self.unusable, self.presented) if self.started else None
+        presented = None if self.billed else self.presented
+        return TagRecord(connector_id, self.standing, self.unusable, presented) if self.started else None
 
     def car_left(self) -> TagWatch:
         """The watch for the next visit: what stands now stays standing, and belongs to nobody."""
-        return replace(self, presented=None)
+        return replace(self, presented=None, billed=False)
+
+    def of(self, id_tag: str) -> TagWatch:
+        """The watch of a visit for which that card was presented, by whatever way."""
+        return replace(self, presented=id_tag, billed=False)
 
 
 def remembered(record: TagRecord, *, in_transaction: bool) -> TagWatch:
@@ -66,7 +73,9 @@ def watch(before: TagWatch, tag: Tag) -> tuple[TagWatch, str | None]:
         return before, None
     # An unreadable card is somebody else's: what it starts is not billed to the card before it.
     presented = None if tag.unusable else tag.id_tag or before.presented
-    return replace(before, standing=tag.id_tag, unusable=tag.unusable, candidate=None, presented=presented), tag.id_tag
+    billed = before.billed and tag.id_tag is None
+    seen = replace(before, standing=tag.id_tag, unusable=tag.unusable, candidate=None)
+    return replace(seen, presented=presented, billed=billed), tag.id_tag
 
 
 def _is_same(tag: Tag, standing: str | None, *, unusable: bool) -> bool:

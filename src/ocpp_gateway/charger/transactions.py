@@ -6,6 +6,7 @@ Source: OCPP 1.6 §4.8, §4.10; conformance X-01 to X-20, X-50, X-51; decisions.
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import Enum, auto
 from typing import Any
 
 from ocpp_gateway.charger import meter_values, readings
@@ -18,13 +19,23 @@ from ocpp_gateway.charger.records import (
 from ocpp_gateway.charger.reservations import drop, reservation_at
 from ocpp_gateway.charger.state import ChargePoint, Connector, InstalledProfile
 from ocpp_gateway.charger.turn import Turn
-from ocpp_gateway.instant import Instant
+from ocpp_gateway.instant import Instant, age_s
 from ocpp_gateway.registers.snapshot import ConnectorSnapshot
 from ocpp_gateway.registers.vocabulary import ChargePointStatus as Status
 from ocpp_gateway.smart_charging.profiles import parse_profile
 
 LASTS = frozenset({Status.PREPARING, Status.CHARGING, Status.SUSPENDED_EVSE, Status.SUSPENDED_EV})
 """The register statuses with which a transaction can go on."""
+CHARGERS_CLOCK_GAINS_S = 10
+"""A session is still the same one if it has charged a little longer than time has passed."""
+
+
+class Fate(Enum):
+    """What became of a transaction from before a gap."""
+
+    GOES_ON = auto()
+    OVER = auto()  # it ended unseen, and the counters are still its own
+    UNKNOWN = auto()  # the charger shows another session, or nothing of this one
 
 
 def start(
@@ -54,6 +65,7 @@ def start(
         charging_seen=connector.register_status is Status.CHARGING,
     )
     connector.transaction = transaction
+    connector.tags = replace(connector.tags, billed=True)
     connector.faulted_since_s = connector.unwanted_since_s = None
     connector.unwanted_told = False
     connector.authorization = connector.evidence = connector.ending = None
@@ -158,6 +170,8 @@ def progress(point: ChargePoint, connector: Connector, turn: Turn, *, metered: b
         )
         connector.transaction = transaction
         turn.persist(transaction)
+        if not metered:  # the counters that it was last seen with are its own
+            turn.persist(connector.meter.record)
     if due:
         meter_values.schedule_samples(point, connector, turn)
         measurands = point.configuration.text("MeterValuesSampledData")
@@ -190,36 +204,51 @@ def end_reason(connector: Connector) -> str | None:
             return None
 
 
-def goes_on(point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, settled: bool) -> bool | None:
-    """Whether the charger still serves the transaction from before a gap; None while it cannot be told yet.
+def fate(
+    point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, now: Instant, *, settled: bool
+) -> Fate | None:
+    """What became of the transaction from before a gap, by what the charger shows; None while it cannot be told yet.
 
-    After a restart of ours: same charger, a lasting status, counters not lower, no other card. After a mere gap of
-    polling: it is another session only if both counters fell, or another card stands there (decisions.md, Energy).
-    Counters from which nothing of it was metered yet may be those of the session before: their fall is its own.
+    After a restart of ours it goes on with the same charger, a lasting status, counters not lower, no other card.
+    After a mere gap of polling: it is another session only if both counters fell, or another card stands there
+    (decisions.md, Energy). Counters from which nothing of it was metered yet may be those of the session before: their
+    fall is its own.
     """
     transaction = connector.transaction
     if transaction is None:
-        return True
+        return Fate.GOES_ON
     serial_number = point.identity.serial_number if point.identity is not None else None
     if (
         transaction.serial_number is not None
         and serial_number is not None
         and serial_number != transaction.serial_number
     ):
-        return False
+        return Fate.UNKNOWN if settled else None
     tag = registers.tag.id_tag if registers.tag is not None else None
     other_card = tag is not None and transaction.standing_tag is not None and tag != transaction.standing_tag
     counters = connector.meter.record
     less_energy = _lower(registers.session_energy_wh, counters.register_wh)
     less_time = _lower(registers.charging_s, counters.charging_s)
-    if connector.after_restart:
-        if registers.status in {None, Status.FAULTED}:  # M-16
-            return None
-        lasts = connector.register_status in LASTS and not (less_energy or less_time or other_card)
-    else:
-        metered = transaction.last_meter_wh > transaction.meter_start_wh
+    metered = transaction.last_meter_wh > transaction.meter_start_wh
+    if not connector.after_restart:
         lasts = not ((less_energy and less_time and metered) or other_card)
-    return True if lasts else (False if settled else None)
+    elif registers.status in {None, Status.FAULTED}:  # M-16
+        return None
+    else:
+        lower = less_energy or less_time
+        lasts = registers.status in LASTS and not ((lower and metered) or other_card)
+        passed_s = age_s(transaction.last_sample_at.stamp(), now)
+        too_long = passed_s is not None and charged_since_s(connector, registers) > passed_s + CHARGERS_CLOCK_GAINS_S
+        connector.contradicted = connector.contradicted or lower or other_card
+        if settled and not (lasts or connector.contradicted or too_long):
+            return Fate.OVER
+    return Fate.GOES_ON if lasts else (Fate.UNKNOWN if settled else None)
+
+
+def charged_since_s(connector: Connector, registers: ConnectorSnapshot) -> int:
+    """How much longer the charger has charged, by its counter, than when its session was last seen; 0 if not known."""
+    before_s = connector.meter.record.charging_s
+    return 0 if registers.charging_s is None or before_s is None else max(registers.charging_s - before_s, 0)
 
 
 def _lower(now: int | None, before: int | None) -> bool:

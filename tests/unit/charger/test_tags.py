@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from ocpp_gateway.charger.events import LinkUp
 from ocpp_gateway.charger.state import AuthorizationMode
 from ocpp_gateway.charger.tags import TagWatch, watch
 from ocpp_gateway.registers.snapshot import Tag
 from ocpp_gateway.registers.vocabulary import ChargePointStatus as Status
-from unit.charger.bench import SETTINGS, Bench, mode
+from unit.charger.bench import DUO, SETTINGS, Bench, mode
 
 UNUSABLE = "unusable"
 
@@ -240,6 +241,38 @@ def test_a_card_presented_before_the_gateway_died_is_billed_to_the_car_that_wait
     bench.card("EARLY")
     begins_while_dead(bench, tag="EARLY", charging_s=60, session_energy_wh=100)
     assert [start["idTag"] for start in bench.starts()] == ["EARLY"]
+
+
+def test_the_card_of_a_car_that_left_is_not_billed_for_the_next_after_a_kill_in_that_moment() -> None:
+    bench = Bench().linked().online().charging(id_tag="FIRST")
+    bench.charge(wh=900, seconds=300)
+    bench.see(status=Status.AVAILABLE, tag=Tag(None, unusable=False, read_s=0.0), seconds=3)
+    bench.poll(seconds=3)
+    assert len(bench.stops()) == 1
+    begins_while_dead(bench, tag=None, charging_s=60, session_energy_wh=100)
+    assert [start["idTag"] for start in bench.starts()] == ["FIRST", "UNKNOWN"]
+
+
+def test_a_card_that_is_gone_with_its_car_is_not_billed_for_the_next_though_the_charger_settles_meanwhile() -> None:
+    bench = Bench().linked().online().charging(id_tag="FIRST")
+    bench.charge(wh=900, seconds=300)
+    bench.cut().wait(40)
+    bench.unseen(status=Status.AVAILABLE, tag=Tag(None, unusable=False, read_s=0.0)).give(LinkUp(DUO))
+    bench.poll(9)
+    bench.see(status=Status.PREPARING)
+    bench.poll(5)
+    bench.see(status=Status.CHARGING, session_energy_wh=0, charging_s=1)
+    assert [start["idTag"] for start in bench.starts()] == ["FIRST", "UNKNOWN"]
+
+
+def test_a_card_whose_transaction_is_over_is_not_billed_for_the_next_car_after_a_kill() -> None:
+    bench = Bench().linked().online().charging(id_tag="FIRST")
+    bench.charge(wh=900, seconds=300)
+    bench.see(status=Status.FINISHING)
+    bench.poll(4)
+    assert len(bench.stops()) == 1
+    begins_while_dead(bench, tag="FIRST", charging_s=60, session_energy_wh=100)
+    assert [start["idTag"] for start in bench.starts()] == ["FIRST", "UNKNOWN"]
 
 
 def test_a_card_that_is_gone_after_a_restart_is_billed_to_nobody() -> None:

@@ -398,6 +398,46 @@ def test_fault_k_09_a_gap_before_the_counters_of_the_session_before_fell_splits_
     assert taken_wh == [2_300, 500]
 
 
+def begun_with_the_counters_of_the_session_before() -> Bench:
+    """FIRST took 2,300 Wh in 520 s; SECOND's transaction begins while the counters still say so."""
+    bench = Bench().online().linked().charging(id_tag="FIRST")
+    bench.charge(wh=2_300, seconds=520)
+    bench.leave()
+    bench.card("SECOND")
+    bench.see(status=Status.CHARGING)
+    return bench
+
+
+def taken_wh(bench: Bench) -> list[int]:
+    return [stop["meterStop"] - start["meterStart"] for start, stop in zip(bench.starts(), bench.stops(), strict=True)]
+
+
+@pytest.mark.parametrize("fallen_first", [False, True])
+def test_fault_k_09_a_kill_before_the_counters_of_the_session_before_fell_splits_nothing(*, fallen_first: bool) -> None:
+    bench = begun_with_the_counters_of_the_session_before()
+    if fallen_first:
+        bench.see(session_energy_wh=0, charging_s=1)
+    bench.killed_and_restarted(20).online()
+    bench.unseen(session_energy_wh=200, charging_s=20)
+    bench.linked()
+    bench.charge(wh=300, seconds=30)
+    bench.leave()
+    assert [s["idTag"] for s in bench.starts()] == ["FIRST", "SECOND"]
+    assert taken_wh(bench) == [2_300, 500]
+
+
+def test_fault_k_09_counters_that_fall_only_after_the_restart_split_nothing() -> None:
+    bench = begun_with_the_counters_of_the_session_before()
+    bench.killed_and_restarted(5).online().give(LinkUp(DUO))
+    bench.poll(2)
+    bench.see(session_energy_wh=0, charging_s=8)
+    bench.poll(15)
+    bench.charge(wh=500, seconds=100)
+    bench.leave()
+    assert [s["idTag"] for s in bench.starts()] == ["FIRST", "SECOND"]
+    assert taken_wh(bench) == [2_300, 500]
+
+
 @pytest.mark.parametrize(
     ("after", "goes_on"),
     [
@@ -423,6 +463,41 @@ def test_after_a_gap_it_is_another_session_only_if_that_is_proven(after: dict[st
         assert (stop["reason"], stop["meterStop"]) == ("Other", 5_000)
         assert stop["timestamp"] == last.last_sample_at.stamp()
         assert len(bench.starts()) == 2  # the car that charges now has its own
+
+
+@pytest.mark.parametrize("link_lost", [True, False])
+def test_a_car_seen_charging_just_before_a_gap_is_not_the_one_that_charges_after_it(*, link_lost: bool) -> None:
+    bench = Bench().linked().online()
+    bench.see(status=Status.PREPARING)
+    bench.see(status=Status.CHARGING, charging_s=5, tag=card("FIRST"))  # read once, when the gap begins
+    bench.unseen(tag=card("SECOND"), charging_s=20)
+    if link_lost:
+        bench.cut().wait(300)
+        bench.linked()
+    else:
+        bench.poll(seconds=300, interrupted=True)
+        bench.poll(15)
+    bench.leave()
+    assert [start["idTag"] for start in bench.starts()] == ["UNKNOWN", "SECOND"]
+    assert len(bench.stops()) == 2
+
+
+@pytest.mark.parametrize("counted_before_wh", [0, 900])
+@pytest.mark.parametrize("killed", [True, False])
+def test_energy_that_flowed_unseen_is_not_that_of_a_car_that_waits(*, killed: bool, counted_before_wh: int) -> None:
+    bench = Bench().linked().online()
+    bench.see(session_energy_wh=counted_before_wh, charging_s=counted_before_wh)
+    if killed:
+        bench.killed_and_restarted(600)
+    else:
+        bench.cut().wait(600)
+    bench.unseen(status=Status.PREPARING, session_energy_wh=600, charging_s=110)  # of a car that came and went
+    bench.online().linked()
+    assert bench.starts() == []
+    bench.see(status=Status.CHARGING, session_energy_wh=0, charging_s=1)
+    bench.charge(wh=300, seconds=60)
+    bench.leave()
+    assert taken_wh(bench) == [300]
 
 
 def test_a_gap_of_polling_alone_is_a_gap_too() -> None:
@@ -476,6 +551,57 @@ def test_x_50_what_the_charger_forgot_during_a_kill_is_stopped_as_power_loss(aft
     stop = bench.stops()[0]
     assert (stop["reason"], stop["meterStop"]) == ("PowerLoss", 5_000)
     assert stop["timestamp"] == last.last_sample_at.stamp()
+
+
+@pytest.mark.parametrize(
+    ("after", "rest_wh"),
+    [
+        pytest.param({"status": Status.FINISHING}, 900, id="finished"),
+        pytest.param({"status": Status.AVAILABLE}, 900, id="the car is gone"),
+        pytest.param({"status": Status.AVAILABLE, "tag": card(None)}, 900, id="the car and its card are gone"),
+        pytest.param({"status": Status.UNAVAILABLE}, 900, id="unavailable since"),
+        pytest.param({"status": Status.AVAILABLE, "tag": card("OTHER")}, 0, id="another card was shown since"),
+        pytest.param({"status": Status.AVAILABLE, "charging_s": 10}, 0, id="less time: another session"),
+        pytest.param({"status": Status.AVAILABLE, "session_energy_wh": 900}, 0, id="less energy: another session"),
+        pytest.param({"status": Status.AVAILABLE, "charging_s": 9_000}, 0, id="more time than has passed"),
+        pytest.param({"status": Status.AVAILABLE, "charging_s": 1810}, 900, id="a little more time than has passed"),
+    ],
+)
+def test_x_51_the_rest_of_a_session_that_ended_while_no_gateway_lived_is_billed_if_it_shows(
+    after: dict[str, Any], rest_wh: int
+) -> None:
+    bench = charging()
+    last = bench.shelf.stored.open_transactions[0].last_sample_at
+    bench.killed_and_restarted(600)
+    bench.unseen(**{"session_energy_wh": 5_900, "charging_s": 1441, **after})
+    bench.online().linked()
+    bench.poll(60)
+    (stop,) = bench.stops()
+    assert (stop["reason"], stop["meterStop"]) == ("PowerLoss", 5_000 + rest_wh)
+    charged_on_s = min(bench.registers[1].charging_s or 0, 1201 + 611) - 1201  # 611 s after that it is looked at
+    assert stop["timestamp"] == last.plus(charged_on_s if rest_wh else 0).stamp()
+    assert len(bench.starts()) == 1
+    assert bench.stops()[0]["meterStop"] <= bench.connector().meter.total_wh
+
+
+def test_x_51_the_rest_is_not_billed_once_another_card_was_seen() -> None:
+    bench = charging().killed_and_restarted(600).online()
+    bench.unseen(session_energy_wh=5_900, charging_s=1441, tag=card("OTHER"), status=Status.SUSPENDED_EV)
+    bench.give(LinkUp(DUO))
+    bench.poll(5)
+    bench.see(status=Status.AVAILABLE, tag=card(None))
+    bench.poll(30)
+    assert [stop["meterStop"] for stop in bench.stops()] == [5_000]
+
+
+def test_x_51_a_kill_while_the_rest_of_a_session_is_looked_at_loses_nothing() -> None:
+    bench = charging()
+    bench.unseen(status=Status.AVAILABLE, session_energy_wh=5_900, charging_s=1441)
+    for _ in range(3):
+        bench.killed_and_restarted(600).give(LinkUp(DUO))
+        bench.poll(5)
+    bench.killed_and_restarted(600).linked()
+    assert [stop["meterStop"] for stop in bench.stops()] == [5_900]
 
 
 def test_fault_k_13_no_new_start_for_the_old_card() -> None:
