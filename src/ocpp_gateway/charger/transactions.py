@@ -231,7 +231,9 @@ def fate(
     less_time = _lower(registers.charging_s, counters.charging_s)
     metered = transaction.last_meter_wh > transaction.meter_start_wh
     if not connector.after_restart:
-        lasts = not ((less_energy and less_time and metered) or other_card)
+        connector.contradicted = connector.contradicted or other_card
+        strange = connector.contradicted and registers.status not in LASTS  # what ended is that other card's
+        lasts = not ((less_energy and less_time and metered) or other_card or strange)
     elif registers.status in {None, Status.FAULTED}:  # M-16
         return None
     else:

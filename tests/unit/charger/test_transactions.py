@@ -594,6 +594,17 @@ def test_x_51_the_rest_is_not_billed_once_another_card_was_seen() -> None:
     assert [stop["meterStop"] for stop in bench.stops()] == [5_000]
 
 
+def test_after_a_gap_the_end_of_another_cards_session_is_not_that_of_the_one_before() -> None:
+    bench = charging().cut()
+    bench.wait(600)
+    bench.unseen(session_energy_wh=5_900, charging_s=1441, tag=card("OTHER"), status=Status.FINISHING)
+    bench.give(LinkUp(DUO))
+    bench.poll(5)
+    bench.see(status=Status.AVAILABLE, tag=card(None))
+    bench.poll(30)
+    assert [(stop["reason"], stop["meterStop"]) for stop in bench.stops()] == [("Other", 5_000)]
+
+
 def test_x_51_a_kill_while_the_rest_of_a_session_is_looked_at_loses_nothing() -> None:
     bench = charging()
     bench.unseen(status=Status.AVAILABLE, session_energy_wh=5_900, charging_s=1441)
