@@ -36,7 +36,9 @@ def copy_to(database: Path, target: Path) -> None:
     try:
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # id tags
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S)) as source:
+        with closing(
+            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S)
+        ) as source:
             source.execute("VACUUM INTO ?", (str(part),))
         _instance_of(part)
         _sync(part)

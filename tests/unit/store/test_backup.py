@@ -93,6 +93,15 @@ async def test_a_copy_takes_the_place_of_a_store_that_was_lost(
     await store.close()
 
 
+async def test_a_copy_may_be_named_from_where_one_stands(
+    running: Store, url: str, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await running.close()
+    monkeypatch.chdir(copy.parent)
+    assert restore(url, Path(copy.name), NOW) is not None
+    assert list(copy.parent.glob("*.part")) == []
+
+
 async def test_nothing_is_restored_under_a_running_gateway(running: Store, url: str, copy: Path) -> None:
     with pytest.raises(StoreError, match="in use by another gateway"):
         restore(url, copy, NOW)
