@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from ruamel.yaml import YAML
 
@@ -136,5 +137,9 @@ async def test_a_charger_that_was_never_reached_is_not_told_as_faulted(tmp_path:
     async with a_site(tmp_path) as site:
         site.config["chargers"][0]["modbus"]["port"] = 1  # nobody listens there
         async with site.gateway(ports.put_nowait) as gateway:
-            said = await Commands(site, gateway, await ports.get())("why", "SITE-1", 1)
+            commands = Commands(site, gateway, await ports.get())
+            said = await commands("why", "SITE-1", 1)
+            async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{commands.port}") as client:
+                page = (await client.get("/chargers/SITE-1/why/1")).text
+    assert '<li class="waiting"><span class="what">Read back</span><b>–</b><small>never read</small>' in page
     assert said.endswith("Read: never\nCharger: has not been reached yet\n")

@@ -18,7 +18,7 @@ export function axes(unit) {
   const axis = { stroke: css("--pico-muted-color"), grid: { stroke: css("--grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
   return [
     { ...axis, size: 30, space: 80, values: (_, ticks, __, ___, step_s) => times(ticks, step_s) },
-    { ...axis, size: 50, values: (_, ticks) => ticks.map((tick) => `${tick} ${unit}`) },
+    { ...axis, size: 68, values: (_, ticks) => ticks.map((tick) => `${tick} ${unit}`) },
   ];
 }
 
