@@ -162,6 +162,7 @@ class Poller:
                 try:
                     await self._converse()
                 except LinkError as exc:
+                    exc.__traceback__ = None  # pymodbus keeps the error, which would keep all that was read with it
                     await self._lose(exc)
                 await asyncio.sleep(reconnect_delay_s(self._failures, self._chance()))
         finally:

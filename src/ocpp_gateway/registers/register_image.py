@@ -59,7 +59,7 @@ class RegisterImage:
         self.number_of_connectors = number_of_connectors
         self.implausible_count = 0  # values dropped because they cannot be true, counted when they change
         self._cells = {field.key: _Cell(field) for field in mapping.fields(number_of_connectors)}
-        self._blocks: dict[Block, _BlockImage] = {}
+        self._blocks: dict[Block, tuple[_BlockImage, tuple[tuple[_Cell, int], ...]]] = {}  # cells with their offset
         self._station = self._by_role(None)
         connector_ids = range(1, number_of_connectors + 1)
         self._connectors = {connector_id: self._by_role(connector_id) for connector_id in connector_ids}
@@ -75,10 +75,11 @@ class RegisterImage:
 
         `data` is 2 × block.count big-endian bytes. Raises ValueError for another length.
         """
-        image = self._blocks.get(block)
-        if image is None:
-            cells = [(self._cells[f.key], 2 * (f.address - block.address)) for f in block.fields]
-            image = self._blocks[block] = _BlockImage(cells)
+        known = self._blocks.get(block)
+        if known is None:
+            parts = tuple((self._cells[f.key], 2 * (f.address - block.address)) for f in block.fields)
+            known = self._blocks[block] = _BlockImage(block), parts
+        image, cells = known
         image.read_s = now.monotonic_s
         if image.data == data:
             if image.connectors_with_tag:  # a tag tells when it was read
@@ -89,7 +90,7 @@ class RegisterImage:
         image.data = data
         self._changed |= image.connectors_with_tag
         changed = False
-        for cell, offset in image.cells:
+        for cell, offset in cells:
             raw = data[offset : offset + cell.size]
             if cell.raw == raw and cell.image is image:
                 continue
@@ -219,15 +220,16 @@ _NEVER_READ = _Cell(
 
 
 class _BlockImage:
-    """What a block's last read brought; `data` is None when it has to be looked at whatever it is."""
+    """What a block's last read brought; `data` is None when it has to be looked at whatever it is.
 
-    __slots__ = ("cells", "connectors_with_tag", "data", "read_s")
+    It does not know its cells, which know it: a lost link lets go of all that was read, and nothing has to search it.
+    """
 
-    def __init__(self, cells: list[tuple[_Cell, int]]) -> None:
-        self.cells = cells  # with their offset in bytes
-        self.connectors_with_tag = {
-            cell.field.connector_id for cell, _ in cells if cell.field.role is Role.ID_TAG and cell.field.connector_id
-        }
+    __slots__ = ("connectors_with_tag", "data", "read_s")
+
+    def __init__(self, block: Block) -> None:
+        tags = (field.connector_id for field in block.fields if field.role is Role.ID_TAG)
+        self.connectors_with_tag = {connector_id for connector_id in tags if connector_id}
         self.data: bytes | None = None
         self.read_s = 0.0
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -96,6 +98,21 @@ async def test_a_dropped_connection_is_told_at_once_and_mended() -> None:
         await running.until(lambda: running.posted(LinkLost))
         assert "the charger closed the connection" in running.posted(LinkLost)[0].reason
         await running.until(lambda: len(running.posted(LinkUp)) == 2)
+
+
+async def test_all_that_was_read_on_a_connection_goes_with_it_and_waits_for_no_collection() -> None:
+    charger = SimulatedCharger(MAPPING, 2)
+    async with SimulatorServer(charger) as server, polling(server.port) as running:
+        await running.until(lambda: True)
+        assert running.poller.image is not None
+        image = weakref.ref(running.poller.image)
+        gc.disable()
+        try:
+            server.cut_next_answer()  # so that somebody waits for one
+            await running.until(lambda: len(running.posted(LinkUp)) == 2)
+            await running.until(lambda: image() is None)
+        finally:
+            gc.enable()
 
 
 async def test_an_old_duo_without_left_derating_is_narrowed_down_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 from datetime import UTC, datetime
 
@@ -48,6 +49,19 @@ def right(image: RegisterImage) -> ConnectorSnapshot:
 
 def reading(image: RegisterImage, key: str, now_s: float = 0.0) -> Reading:
     return next(r for r in image.readings(at(now_s)) if r.key == key)
+
+
+def test_an_image_goes_as_soon_as_nobody_holds_it_and_waits_for_no_collection() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        image = RegisterImage(MAPPING, 2)
+        for block in PLAN.values():
+            image.take(block, bytes(2 * block.count), at(1.0))
+        del image
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_nothing_read_is_nothing_known(image: RegisterImage) -> None:
