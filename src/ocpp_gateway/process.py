@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from contextlib import suppress
@@ -15,6 +16,11 @@ ENDING = (signal.SIGTERM, signal.SIGINT)
 
 STATUS_EVERY_S = 10.0
 """How often systemd is told how it goes, unless its watchdog wants to hear of us more often."""
+
+
+FULL_COLLECTION_AFTER = 2
+"""Collections of the middle generation, of 7,000 new objects each: a full one takes milliseconds without the program,
+and what libraries left in cycles waits for minutes."""
 
 
 async def run_gateway(settings: Settings, *, read_only: bool = False) -> int:
@@ -32,6 +38,7 @@ async def run_gateway(settings: Settings, *, read_only: bool = False) -> int:
     def started() -> None:
         systemd.notify("READY=1")
         telling.append(asyncio.create_task(tell_systemd(gateway), name="systemd"))
+        set_apart()
 
     running = asyncio.create_task(gateway.run(on_started=started), name="gateway")
     stopping = asyncio.create_task(stop.wait(), name="signals")
@@ -46,6 +53,20 @@ async def run_gateway(settings: Settings, *, read_only: bool = False) -> int:
     with suppress(asyncio.CancelledError):
         running.result()
     return 0
+
+
+def set_apart() -> None:
+    """Take all that there is now, most of it the program itself, out of what is looked through for rubbish.
+
+    A full collection comes when a quarter of what the one before left is new. With 150,000 objects of the program to
+    look through it would hold every charger up for 0.1 s, and leave what libraries drop in cycles with each lost
+    connection for an hour.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.collect()  # of nothing: this is what the next quarter counts from
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, FULL_COLLECTION_AFTER)
 
 
 async def tell_systemd(gateway: Gateway) -> None:

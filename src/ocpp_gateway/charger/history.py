@@ -20,7 +20,7 @@ from ocpp_gateway.instant import Instant
 
 CHANGES_S = 3600.0
 MOST_CHANGES = 3600
-"""Changes of a connector that stay in memory, no older than an hour: 100 kB."""
+"""Changes of a connector that stay in memory, no older than an hour: 100 kB, taken with the first of them."""
 STRETCH_S = 60.0
 LONGEST_S = 3600.0
 """A stretch in which nothing changed goes on for so long."""
@@ -127,12 +127,12 @@ class History:
     def remembers_from_s(self, connector_id: int) -> float:
         """Since when its changes are kept, in s since 1970; infinity when none is."""
         track = self._tracks.get(connector_id)
-        return inf if track is None or self.zero_s is None or not track.at_s else track.at_s[0] + self.zero_s
+        return inf if track is None or self.zero_s is None else track.from_s + self.zero_s
 
     def watched_until_s(self, connector_id: int) -> float:
         """Until when the last of its changes is known to hold, in s since 1970."""
         track = self._tracks[connector_id]
-        known_s = track.at_s[-1] if self._read_s is None else self._read_s
+        known_s = track.until_s if self._read_s is None else self._read_s
         return known_s + (self.zero_s or 0.0)
 
     @property
@@ -170,14 +170,25 @@ class Track:
     def __init__(self) -> None:
         self.values = UNREAD
         self.seen: object = None  # the register values that `values` was made of
-        self.at_s = array("d")
         self.waiting: dict[float, Stretch] = {}
-        self._columns = [array("f") for _ in range(5)]  # power, limit, three currents; NaN is unknown
+        self._rows = 0  # of the columns, that are in use
+        self._at_s = array("d", [0.0]) * MOST_CHANGES
+        self._columns = [array("f", [nan]) * MOST_CHANGES for _ in range(5)]  # power, limit, three currents
         self._last: Stretch | None = None  # the one before, which may go on
         self._began_s: float | None = None  # of the stretch that runs
         self._since_s = 0.0  # since when `values` hold, or were added up
         self._sums = [0.0, 0.0, 0.0, 0.0]  # value × s: power, three currents
         self._power_min_w, self._power_max_w, self._limit_min_w = inf, -inf, inf
+
+    @property
+    def from_s(self) -> float:
+        """When the oldest change was; infinity when there is none."""
+        return self._at_s[0] if self._rows else inf
+
+    @property
+    def until_s(self) -> float:
+        """When the newest change was; there must be one."""
+        return self._at_s[self._rows - 1]
 
     def change(self, at_s: float, values: Values) -> None:
         """From now on it is so."""
@@ -210,21 +221,23 @@ class Track:
 
     def changes(self, since_s: float, until_s: float) -> Iterator[tuple[float, Values]]:
         """Those between two moments, and the last one before."""
-        first = max(bisect_left(self.at_s, since_s) - 1, 0)
-        for row in range(first, bisect_left(self.at_s, until_s)):
+        first = max(bisect_left(self._at_s, since_s, 0, self._rows) - 1, 0)
+        for row in range(first, bisect_left(self._at_s, until_s, 0, self._rows)):
             power_w, limit_w, *current_a = (_known(column[row]) for column in self._columns)
-            yield self.at_s[row], Values(power_w, None if limit_w is None else round(limit_w), _phases(current_a))
+            yield self._at_s[row], Values(power_w, None if limit_w is None else round(limit_w), _phases(current_a))
 
     def _note(self, at_s: float, values: Values) -> None:
         """Keep a change; the oldest go in portions, as moving all that stay has its price."""
-        self.at_s.append(at_s)
+        portion = MOST_CHANGES // 10
+        if self._rows == MOST_CHANGES or (self._rows > portion and self._at_s[portion] < at_s - CHANGES_S):
+            for column in (self._at_s, *self._columns):
+                column[: self._rows - portion] = column[portion : self._rows]
+            self._rows -= portion
+        self._at_s[self._rows] = at_s
         row = (values.power_w, values.limit_w, *values.current_a)
         for column, value in zip(self._columns, row, strict=True):
-            column.append(nan if value is None else value)
-        portion = MOST_CHANGES // 10
-        if len(self.at_s) > MOST_CHANGES or (len(self.at_s) > portion and self.at_s[portion] < at_s - CHANGES_S):
-            for column in (self.at_s, *self._columns):
-                del column[:portion]
+            column[self._rows] = nan if value is None else value
+        self._rows += 1
 
     def _begin(self, at_s: float) -> None:
         self._began_s = self._since_s = at_s

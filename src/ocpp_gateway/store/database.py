@@ -19,6 +19,8 @@ from ocpp_gateway.store.migrate import HEAD, migrate, revision_of
 
 _BUSY_TIMEOUT_S = 5.0
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_CACHE_KIB = 512
+"""What SQLite keeps of the database beside the kernel: a queue's head and the rows of today, filled within minutes."""
 _SYNCHRONOUS_FULL = 2  # in WAL mode, NORMAL loses the last commits with the power
 
 
@@ -150,6 +152,7 @@ def _check(connection: Connection, path: Path) -> None:
     """Sets the modes and believes none of them unseen; then lets SQLite look the file over."""
     # Pragmas about modes do nothing, or fail, inside a transaction: past SQLAlchemy, which would begin one.
     pragma = connection.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
+    pragma.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     pragma.execute("PRAGMA synchronous = FULL")
     pragma.execute("PRAGMA foreign_keys = ON")
     (mode,) = pragma.execute("PRAGMA journal_mode = WAL").fetchone()

@@ -151,8 +151,11 @@ def test_changes_are_bounded_in_number_and_in_age(recorder: Recorder, monkeypatc
     monkeypatch.setattr(history_module, "MOST_CHANGES", 100)
     for s in range(500):
         recorder.read(s, float(s))
-    track = recorder.history._tracks[1]
-    assert 90 <= len(track.at_s) <= 100
+    start = NINE.timestamp()
+    kept = recorder.history.changes(1, 0.0, start + 500)
+    assert 90 <= len(kept) <= 100
+    assert [values.power_w for _, values in kept] == [*range(500 - len(kept), 500)]
+    assert recorder.history.remembers_from_s(1) == start + 500 - len(kept)
     assert recorder.shown()["power_w"][-1] == 499
 
 

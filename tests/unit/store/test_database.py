@@ -45,6 +45,7 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
         pytest.param("journal_mode", "wal", id="WAL"),
         pytest.param("synchronous", 2, id="FULL: each commit is on the disk when it returns"),
         pytest.param("foreign_keys", 1, id="foreign keys"),
+        pytest.param("cache_size", -512, id="a cache that is full within minutes"),
         pytest.param("busy_timeout", 5000, id="waits for a shell that writes"),
     ],
 )
