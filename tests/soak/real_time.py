@@ -164,7 +164,12 @@ async def _torn_answer(site: Site, _: random.Random) -> None:
 
 
 async def _busy(site: Site, chance: random.Random) -> None:
-    site.charger.refuse(chance.randint(1, 6), chance.choice((4, 6)))
+    """Busy for some requests, or unwell for one: while there is no link that costs a connection, and many such would
+    keep the gateway away until the end."""
+    if chance.random() < 0.5:
+        site.charger.refuse(chance.randint(1, 6), 6)
+    else:
+        site.charger.refuse(1, 4)
 
 
 async def _torn_websocket(site: Site, _: random.Random) -> None:
