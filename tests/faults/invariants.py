@@ -57,7 +57,7 @@ def every_visit_is_one_transaction(story: Story) -> Iterator[str]:
 def energy_is_right(story: Story) -> Iterator[str]:
     """I2: to one step of the register; what flowed while no gateway lived may be missing, never more is told.
 
-    It is missing only where the gateway that found it died before the transaction was begun: the next one meters on.
+    So may what flowed until a transaction was begun, where the gateways that found the car died before they could.
     A car that came while none lived may have passed what the car before it took: the counters look as if they had gone
     on from there, as those of some chargers do, and only what they grew by is told.
     """

@@ -6,12 +6,14 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from faults.gateways import Process
 from faults.witness import Witness
 from integration.site import Site
 from ocpp_gateway import mapping_files
 from ocpp_gateway.central.ledger import Transaction
+from ocpp_gateway.instant import parse_utc
 from ocpp_gateway.registers.vocabulary import Role, Table
 from ocpp_gateway.simulator.ev import ElectricVehicle
 
@@ -35,8 +37,8 @@ class Visit:
 
     `energy_wh` is what it took in all, None while it is there; `seen_wh` what of it a gateway read and kept.
     `card_seen`: one gateway read the register before the card was shown, and lived until the StartTransaction came.
-    `came_s`: when it was plugged in; `found`: a gateway has read its energy since. `lost_wh`: what it had taken when
-    one found it that died before it could start a transaction; 0 where none did.
+    `came_s`: when it was plugged in. `lost_wh`: where a gateway found it and died before it could start a transaction,
+    what the register showed when another one did; else 0. `taken`: moments and what the register showed then.
     """
 
     connector_id: int
@@ -45,8 +47,8 @@ class Visit:
     seen_wh: int = 0
     card_seen: bool = False
     came_s: float = 0.0
-    found: bool = False
     lost_wh: int = 0
+    taken: list[tuple[datetime, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -86,8 +88,9 @@ class Story:
         charger.plug(connector_id, visit.id_tag, ElectricVehicle(energy_wanted_wh=self.chance.uniform(2_000, 9_000)))
         await self._heard(lambda: len(self.told(connector_id)) > number)
         visit.card_seen = ready and self.kills == kills
-        if self._found_on(visit) == charger.connection:
-            visit.lost_wh = 0
+        if self._found_on(visit) != charger.connection:
+            began = parse_utc(self.told(connector_id)[number].started_at)
+            visit.lost_wh = next((wh for at, wh in visit.taken if at >= began), self._register_wh(connector_id))
         await asyncio.sleep(stays_s)
         visit.energy_wh = self._register_wh(connector_id)
         charger.unplug(connector_id)
@@ -104,9 +107,7 @@ class Story:
                     if self._has_read_on(began_s, Role.SESSION_ENERGY_WH, connector_id):
                         visits[-1].seen_wh = max(visits[-1].seen_wh, shown[connector_id])
                     shown[connector_id] = self._register_wh(connector_id)
-                    if not visits[-1].found and len(self.told(connector_id)) < len(visits):
-                        visits[-1].lost_wh = shown[connector_id]
-                        visits[-1].found = self._found_on(visits[-1]) is not None
+                    visits[-1].taken.append((self.site.central.policy.current_time(), shown[connector_id]))
                 else:
                     shown[connector_id] = 0
             self.witness.look()
