@@ -57,7 +57,6 @@ def every_visit_is_one_transaction(story: Story) -> Iterator[str]:
 def energy_is_right(story: Story) -> Iterator[str]:
     """I2: to one step of the register; what flowed while no gateway lived may be missing, never more is told.
 
-    So may what flowed until a transaction was begun, where the gateways that found the car died before they could.
     A car that came while none lived may have passed what the car before it took: the counters look as if they had gone
     on from there, as those of some chargers do, and only what they grew by is told.
     """
@@ -66,7 +65,7 @@ def energy_is_right(story: Story) -> Iterator[str]:
         for visit, row in zip(story.at(connector_id), story.told(connector_id), strict=False):
             if row.energy_wh is None or visit.energy_wh is None:
                 continue
-            least_wh = visit.seen_wh - (0 if visit.card_seen else max(before_wh, visit.lost_wh)) - STEP_WH
+            least_wh = visit.seen_wh - (0 if visit.card_seen else before_wh) - STEP_WH
             before_wh = visit.energy_wh
             if not least_wh <= row.energy_wh <= visit.energy_wh + STEP_WH:
                 yield (

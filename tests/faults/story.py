@@ -6,14 +6,12 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from faults.gateways import Process
 from faults.witness import Witness
 from integration.site import Site
 from ocpp_gateway import mapping_files
 from ocpp_gateway.central.ledger import Transaction
-from ocpp_gateway.instant import parse_utc
 from ocpp_gateway.registers.vocabulary import Role, Table
 from ocpp_gateway.simulator.ev import ElectricVehicle
 
@@ -37,8 +35,6 @@ class Visit:
 
     `energy_wh` is what it took in all, None while it is there; `seen_wh` what of it a gateway read and kept.
     `card_seen`: one gateway read the register before the card was shown, and lived until the StartTransaction came.
-    `came_s`: when it was plugged in. `lost_wh`: where a gateway found it and died before it could start a transaction,
-    what the register showed when another one did; else 0. `taken`: moments and what the register showed then.
     """
 
     connector_id: int
@@ -46,9 +42,6 @@ class Visit:
     energy_wh: int | None = None
     seen_wh: int = 0
     card_seen: bool = False
-    came_s: float = 0.0
-    lost_wh: int = 0
-    taken: list[tuple[datetime, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -83,14 +76,11 @@ class Story:
         """A car comes with a card, stays so long once its start was told, and leaves; ends when that was told too."""
         charger, kills, number = self.site.charger, self.kills, len(self.at(connector_id))
         ready = self.has_read(connector_id)
-        visit = Visit(connector_id, f"{connector_id}-{len(self.visits)}", came_s=charger.now_s)
+        visit = Visit(connector_id, f"{connector_id}-{len(self.visits)}")
         self.visits.append(visit)
         charger.plug(connector_id, visit.id_tag, ElectricVehicle(energy_wanted_wh=self.chance.uniform(2_000, 9_000)))
         await self._heard(lambda: len(self.told(connector_id)) > number)
         visit.card_seen = ready and self.kills == kills
-        if self._found_on(visit) != charger.connection:
-            began = parse_utc(self.told(connector_id)[number].started_at)
-            visit.lost_wh = next((wh for at, wh in visit.taken if at >= began), self._register_wh(connector_id))
         await asyncio.sleep(stays_s)
         visit.energy_wh = self._register_wh(connector_id)
         charger.unplug(connector_id)
@@ -107,7 +97,6 @@ class Story:
                     if self._has_read_on(began_s, Role.SESSION_ENERGY_WH, connector_id):
                         visits[-1].seen_wh = max(visits[-1].seen_wh, shown[connector_id])
                     shown[connector_id] = self._register_wh(connector_id)
-                    visits[-1].taken.append((self.site.central.policy.current_time(), shown[connector_id]))
                 else:
                     shown[connector_id] = 0
             self.witness.look()
@@ -140,17 +129,6 @@ class Story:
             if read.connection is not None and (here or not same_again):
                 later.add(read.connection)
         return False
-
-    def _found_on(self, visit: Visit) -> int | None:
-        """The connection on which somebody first read the energy of a visit."""
-        table, address = PLACES[Role.SESSION_ENERGY_WH, visit.connector_id]
-        found = None
-        for read in reversed(self.site.charger.requests):
-            if read.at_s <= visit.came_s:
-                break
-            if read.table is table and read.address <= address < read.address + read.count:
-                found = read.connection
-        return found
 
     def _register_wh(self, connector_id: int) -> int:
         return int(self.site.charger.connector(connector_id).session_energy_wh) // STEP_WH * STEP_WH

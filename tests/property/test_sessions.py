@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import Phase, given, seed, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ocpp_gateway.charger.events import LinkUp
@@ -223,8 +223,7 @@ def certain_border(story: Story, seen: Seen, one: Placed, other: Placed) -> bool
     )
 
 
-@seed(101)
-@settings(max_examples=40, deadline=None, database=None, phases=[Phase.generate])
+@settings(max_examples=40, derandomize=True, deadline=None, database=None, phases=[Phase.generate])
 @given(stories, breaks, st.sampled_from([1, 1, 3]))
 def test_fault_k_09_one_car_is_one_bill_whatever_dies_and_when(
     story: Story, breaks: list[Break], interval_s: int
@@ -252,8 +251,12 @@ def check(story: Story, breaks: list[Break], interval_s: int) -> None:
         billed[owner[-1].number].append(bill)
 
     def unseen(one: Placed) -> bool:
-        """A card that stands there since a visit that nobody saw cannot be told from the next one's."""
-        return not any(one.plugs_s <= at_s < one.leaves_s for at_s, _ in seen.polls)
+        """A card that stands there since a visit that no settled gateway saw cannot be told from the next one's."""
+        return not any(
+            one.plugs_s <= at_s < one.leaves_s
+            and at_s - next(first for first, its in seen.polls if its == life) >= 10 * (life > 0)
+            for at_s, life in seen.polls
+        )
 
     for one in story.placed:
         mine = billed[one.number]

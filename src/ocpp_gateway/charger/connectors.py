@@ -19,7 +19,7 @@ def restored(settings: ChargePointSettings, stored: StoredCharger, from_file: di
     number = settings.number_of_connectors if stored.identity is None else stored.identity.number_of_connectors
     point = ChargePoint(settings, Configuration(from_file, stored.configuration, number), {}, identity=stored.identity)
     for meter in stored.meters:
-        point.away[meter.connector_id] = Connector(meter.connector_id, Meter(meter))
+        point.away[meter.connector_id] = Connector(meter.connector_id, Meter(meter), meter_kept=meter)
     for transaction in stored.open_transactions:
         connector = _known(point, transaction.connector_id)
         connector.transaction, connector.unproven, connector.after_restart = transaction, True, True

@@ -32,10 +32,20 @@ def observe(
 ) -> None:
     """Take in one connector's registers."""
     _take_in(point, connector, _without_frozen(connector, registers, turn), turn, interrupted=interrupted)
+    _keep_meter(connector, turn)
     record = connector.tags.record(connector.connector_id)
     if record is not None and record != connector.tags_kept:
         connector.tags_kept = record
         turn.persist(record)
+
+
+def _keep_meter(connector: Connector, turn: Turn) -> None:
+    """The store has the meter at each step, but not yet at one that a transaction may be about to begin before."""
+    meter = connector.meter.record
+    kept_wh = None if connector.meter_kept is None else connector.meter_kept.register_wh
+    if meter.register_wh != kept_wh and connector.evidence is None:
+        connector.meter_kept = meter
+        turn.persist(meter)
 
 
 def _take_in(
@@ -164,8 +174,6 @@ def _take_counters(
         turn.alarm(
             f"energy_register_{kind}", connector_id=connector.connector_id, register_wh=registers.session_energy_wh
         )
-    if fed.record.register_wh != meter.record.register_wh:
-        turn.persist(fed.record)
     did = readings.kind_of(meter, fed)
     if did is not None and connector.transaction is not None:
         readings.keep(connector, turn, connector.transaction.local_id, did)
@@ -307,8 +315,8 @@ def _start(point: ChargePoint, connector: Connector, turn: Turn, evidence: Evide
     if point.settings.mode is AuthorizationMode.FREE:
         id_tag = point.settings.free_id_tag
     else:
-        id_tag = connector.tags.presented or point.settings.unknown_id_tag
-        if connector.tags.presented is None and connector.tags.standing is not None:
+        id_tag = connector.tags.payer or point.settings.unknown_id_tag
+        if connector.tags.payer is None and connector.tags.standing is not None:
             turn.alarm("id_tag_standing", connector_id=connector.connector_id)
     transactions.start(
         point, connector, turn, id_tag=id_tag, parent_id_tag=None, at=evidence.since, meter_wh=evidence.meter_wh

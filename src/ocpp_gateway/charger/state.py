@@ -16,6 +16,7 @@ from ocpp_gateway.charger.other_masters import OtherMasters
 from ocpp_gateway.charger.records import (
     LimitRecord,
     LocalListRecord,
+    MeterRecord,
     ProfileRecord,
     ReservationRecord,
     TagRecord,
@@ -146,6 +147,7 @@ class Connector:
     meter: Meter
     operative: bool = True
     closed: bool = False  # our stop or refusal holds it at 0 W until the car leaves or a new authorisation
+    meter_kept: MeterRecord | None = None  # what the store has of it
     tags: TagWatch = field(default_factory=TagWatch)
     tags_kept: TagRecord | None = None  # what the store has of them
     registers: ConnectorSnapshot | None = None

@@ -36,6 +36,11 @@ class TagWatch:
         """Whether a card was read once and waits for its second, equal read."""
         return self.candidate is not None and self.candidate.id_tag is not None
 
+    @property
+    def payer(self) -> str | None:
+        """Whose card pays for a transaction that begins now: the presented one, and one that has paid only if it stands."""
+        return None if self.billed and self.presented != self.standing else self.presented
+
     def record(self, connector_id: int) -> TagRecord | None:
         """What a restart must not forget; None before the first read."""
         presented = None if self.billed else self.presented

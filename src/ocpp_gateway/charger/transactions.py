@@ -67,7 +67,7 @@ def start(
     connector.transaction = transaction
     connector.tags = replace(connector.tags, billed=True)
     connector.faulted_since_s = connector.unwanted_since_s = None
-    connector.unwanted_told = False
+    connector.unwanted_told, connector.plug_awaited_until_s = False, 0.0
     connector.authorization = connector.evidence = connector.ending = None
     connector.preparing_since_s, connector.preparing_expired = None, False
     meter_values.schedule_samples(point, connector, turn)

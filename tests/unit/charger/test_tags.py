@@ -153,6 +153,35 @@ def test_a_card_of_the_car_before_a_gap_is_not_billed_to_the_car_after_it() -> N
     assert [s["idTag"] for s in bench.starts()] == ["FIRST", "UNKNOWN"]
 
 
+def test_a_card_that_has_paid_and_is_gone_is_not_billed_to_the_car_that_came_while_its_end_was_not_certain() -> None:
+    bench = Bench().online().linked().charging(id_tag="FIRST")
+    bench.charge(wh=1_000, seconds=240)
+    bench.cut().wait(40)
+    bench.unseen(status=Status.AVAILABLE, tag=Tag(None, unusable=False, read_s=0.0))
+    bench.give(LinkUp(DUO))
+    bench.poll()
+    bench.see(status=Status.PREPARING)  # before the link has settled
+    bench.poll(12)
+    bench.see(status=Status.CHARGING, session_energy_wh=0, charging_s=1)
+    bench.charge(wh=300, seconds=70)
+    assert [s["idTag"] for s in bench.starts()] == ["FIRST", "UNKNOWN"]
+
+
+def test_a_card_that_paid_for_a_session_found_at_its_end_waits_for_no_other_car() -> None:
+    bench = Bench().online().linked().charging(id_tag="FIRST")
+    bench.charge(wh=100, seconds=18)
+    bench.cut().wait(200)
+    second = Tag("SECOND", unusable=False, read_s=0.0)
+    bench.unseen(status=Status.FINISHING, session_energy_wh=300, charging_s=61, tag=second)
+    bench.give(LinkUp(DUO))
+    bench.poll(10)  # the link has just settled when that car leaves, and its card stays in the register
+    bench.see(status=Status.AVAILABLE)
+    bench.poll(30)
+    bench.see(status=Status.CHARGING, session_energy_wh=0, charging_s=1)
+    bench.charge(wh=300, seconds=70)
+    assert [s["idTag"] for s in bench.starts()] == ["FIRST", "SECOND", "UNKNOWN"]
+
+
 def test_a_start_waits_for_the_second_read_of_a_card_seen_once() -> None:
     bench = Bench().online().linked()
     bench.see(status=Status.CHARGING, charging_s=1, tag=Tag("CARD", unusable=False, read_s=0.0))

@@ -380,6 +380,24 @@ def test_fault_k_13_energy_seen_with_the_end_of_a_session_is_told_after_a_kill_i
     assert (stop["reason"], stop["meterStop"]) == ("PowerLoss", before_wh + 400)
 
 
+def test_fault_k_09_energy_found_by_a_gateway_that_died_before_the_start_is_billed() -> None:
+    bench = Bench().online().linked().charging(id_tag="FIRST")
+    bench.leave()
+    bench.deliver()
+    shown: dict[str, Any] = {"status": Status.CHARGING, "session_energy_wh": 1_500, "charging_s": 300}
+    bench.unseen(tag=Tag("SECOND", unusable=False, read_s=0.0), **shown)
+    bench.killed_and_restarted(400).online()
+    bench.give(LinkUp(DUO))
+    bench.poll()  # the card is to be read a second time
+    assert len(bench.starts()) == 1
+    bench.killed_and_restarted().online().linked()
+    start = bench.starts()[-1]
+    bench.see(status=Status.AVAILABLE, tag=Tag(None, unusable=False, read_s=0.0))
+    bench.poll(15)
+    stop = bench.stops()[-1]
+    assert (start["idTag"], stop["meterStop"] - start["meterStart"]) == ("SECOND", 1_500)
+
+
 def test_fault_k_09_a_gap_before_the_counters_of_the_session_before_fell_splits_nothing() -> None:
     bench = Bench().online().linked().charging(id_tag="FIRST")
     bench.charge(wh=2_300, seconds=520)
