@@ -64,7 +64,7 @@ class Site:
             and all(frame.payload.get(key) == value for key, value in wanted.items())
         ]
 
-    async def until(self, condition: Callable[[], T], timeout_s: float = 20.0) -> T:
+    async def until(self, condition: Callable[[], T], timeout_s: float = 60.0) -> T:
         """The first true value of a condition on what the central system heard, or on the simulated charger."""
         async with asyncio.timeout(timeout_s):
             while not (value := condition()):
