@@ -17,7 +17,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import looptime
 import structlog
 
 from ocpp_gateway.central.frames import CallError, ConnectionClosedError
@@ -45,12 +44,11 @@ from soak.oracle import (
     Violated,
 )
 from soak.reference import CHARGE_POINT_MAX, TX, TX_DEFAULT, Installed, with_profile
+from virtual_time import virtual_time
 
 DAY_S = 86_400.0
 BETWEEN_EVENTS_S = 150.0
 POLL_INTERVALS_S, IDLE_POLL_INTERVAL_S = (10.0, 20.0, 30.0), 60.0
-NO_MORE_TO_DO_AFTER = 8
-"""Rounds of the event loop in which nothing happens, before time goes on."""
 SOURCES = ("operator", "grid", "site")
 
 
@@ -86,14 +84,10 @@ class Report:
 def run(folder: Path, seed: int, days: float) -> Report:
     """A campaign in a virtual time of its own. Raises Violated with all that is needed to repeat it."""
     began_s = time.monotonic()
-    with asyncio.Runner(loop_factory=_virtual_time) as runner, _quiet() as alarms:
+    with asyncio.Runner(loop_factory=virtual_time) as runner, _quiet() as alarms:
         campaign = runner.run(_campaign(folder, seed, days))
     happened = campaign.happened + Counter({f"alarm {name}": number for name, number in alarms.items()})
     return Report(seed, days, time.monotonic() - began_s, happened, campaign.oracle.figures, campaign.energy_wh)
-
-
-def _virtual_time() -> asyncio.AbstractEventLoop:
-    return looptime.new_event_loop(noop_cycles=NO_MORE_TO_DO_AFTER)
 
 
 async def _campaign(folder: Path, seed: int, days: float) -> Campaign:

@@ -29,7 +29,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import looptime
 import structlog
 
 from faults.invariants import messages_keep_their_order, writes_stay_below
@@ -37,6 +36,7 @@ from ocpp_gateway.central.ledger import Transaction
 from ocpp_gateway.errors import StoreError
 from scenario.world import IDENTITY, MIDNIGHT, World, a_world
 from soak.real_time import slope_per_h
+from virtual_time import virtual_time
 
 DAY_S, HOUR_S = 86_400.0, 3600.0
 POLL_S, IDLE_POLL_S = 60.0, 300.0
@@ -104,7 +104,7 @@ def run(folder: Path, seed: int, days: int, on_size: Callable[[Size], None] = la
     """That many days, beginning at a midnight; `on_size` gets each week's size."""
     _have_one_heap()
     year, began_s = Year(seed, days), time.monotonic()
-    with asyncio.Runner(loop_factory=lambda: looptime.new_event_loop(noop_cycles=8)) as runner, _log_to(year):
+    with asyncio.Runner(loop_factory=virtual_time) as runner, _log_to(year):
         runner.run(_live(folder, year, on_size))
     year.took_s = time.monotonic() - began_s
     return year
