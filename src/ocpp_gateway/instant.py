@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 
@@ -32,6 +32,19 @@ class Instant:
         """The moment that many seconds later (earlier when negative) on the same clock."""
         utc = None if self.utc is None else self.utc + timedelta(seconds=seconds)
         return Instant(utc, self.boot_id, self.monotonic_s + seconds)
+
+    def not_before(self, earlier: Instant) -> Instant:
+        """This moment, its UTC time not before that of a moment that came earlier.
+
+        Where the clock was set back between them, time goes on from `earlier` as the monotonic clock has counted it, so
+        that a story keeps its order and its length (fault T-03); of another boot nothing is counted.
+        """
+        if self.utc is None or earlier.utc is None or self.utc >= earlier.utc:
+            return self
+        passed_s = self.monotonic_s - earlier.monotonic_s if self.boot_id == earlier.boot_id else 0.0
+        if passed_s < 0:
+            return self  # it did come before
+        return replace(self, utc=earlier.utc + timedelta(seconds=passed_s))
 
     def resolved(self, *, boot_id: str, utc_at_zero: datetime) -> Instant:
         """This moment with its UTC time filled in, if it was unknown and of that boot."""

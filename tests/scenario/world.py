@@ -121,6 +121,7 @@ class World:
     queue_bound: int = QUEUE_BOUND
     refuse_unstored: bool = False
     tidied: bool = False  # the ledger forgets what was delivered 30 days of virtual time ago
+    clock_off_by_s: float = 0.0  # somebody has set the machine's clock by so much
     server: CentralServer | None = None
     ids: count[int] = field(default_factory=lambda: count(1))
     _gateway: asyncio.Task[None] | None = None
@@ -297,7 +298,7 @@ async def a_world(
     clock = Clock(
         boot_id="virtual",
         monotonic=loop.time,
-        wall=lambda: MIDNIGHT.timestamp() + loop.time() - zero_s,
+        wall=lambda: MIDNIGHT.timestamp() + loop.time() - zero_s + world.clock_off_by_s,
         synchronised=lambda: True,
     )
 

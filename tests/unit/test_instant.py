@@ -119,3 +119,19 @@ def test_the_age_of_a_stamp_is_known_where_a_clock_relates_it_to_now(stamp: str,
 
 def test_without_a_clock_the_age_of_a_time_is_unknown() -> None:
     assert age_s(at(NOON).stamp(), at(None)) is None
+
+
+@pytest.mark.parametrize(
+    ("later", "stamped"),
+    [
+        pytest.param(at(NOON + timedelta(seconds=9), monotonic_s=109), NOON + timedelta(seconds=9), id="as it is"),
+        pytest.param(at(NOON + timedelta(hours=1), monotonic_s=109), NOON + timedelta(hours=1), id="set forward"),
+        pytest.param(at(NOON - timedelta(hours=1), monotonic_s=109), NOON + timedelta(seconds=9), id="set back"),
+        pytest.param(at(NOON - timedelta(seconds=9), monotonic_s=91), NOON - timedelta(seconds=9), id="it came before"),
+        pytest.param(at(NOON - timedelta(hours=1), boot_id="boot-b"), NOON, id="set back while the machine was off"),
+        pytest.param(at(None, monotonic_s=109), None, id="not known"),
+    ],
+)
+def test_fault_t_03_a_story_goes_on_where_the_clock_was_set_back(later: Instant, stamped: datetime | None) -> None:
+    told = later.not_before(at())
+    assert told == Instant(stamped, later.boot_id, later.monotonic_s)

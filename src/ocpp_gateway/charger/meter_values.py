@@ -34,6 +34,8 @@ def meter_value(
 def triggered_meter_values(connector: Connector, measurands: str, turn: Turn) -> dict[str, Any] | None:
     """MeterValues.req as TriggerMessage asks for it, with the id of the running transaction if it is known (M-20)."""
     seen_at = turn.now if connector.seen_at is None else connector.seen_at
+    if connector.transaction is not None:
+        seen_at = seen_at.not_before(connector.transaction.last_sample_at)
     value = meter_value(connector, measurands, "Trigger", seen_at.stamp())
     if value is None:
         return None

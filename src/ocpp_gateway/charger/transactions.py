@@ -104,8 +104,9 @@ def stop(
     transaction = connector.transaction
     if transaction is None:
         return
+    at = at.not_before(transaction.last_sample_at)
     if at.utc is not None and transaction.started_at.utc is not None and at.utc < transaction.started_at.utc:
-        at = transaction.started_at  # a clock that was set back does not turn the story round
+        at = transaction.started_at
     meter_stop_wh = max(connector.meter.total_wh if meter_wh is None else meter_wh, transaction.meter_start_wh)
     turn.persist(
         replace(
@@ -146,7 +147,9 @@ def keep_meter(connector: Connector, turn: Turn) -> None:
     """Keep where the meter of the running transaction stands: what a Stop(PowerLoss) would tell."""
     if connector.transaction is not None:
         connector.transaction = replace(
-            connector.transaction, last_meter_wh=connector.meter.total_wh, last_sample_at=turn.now
+            connector.transaction,
+            last_meter_wh=connector.meter.total_wh,
+            last_sample_at=turn.now.not_before(connector.transaction.last_sample_at),
         )
         turn.persist(connector.transaction)
 
@@ -160,11 +163,12 @@ def progress(point: ChargePoint, connector: Connector, turn: Turn, *, metered: b
     tag = registers.tag.id_tag if registers.tag is not None else None
     due = connector.next_sample_s is not None and turn.now_s >= connector.next_sample_s
     sampled = due and not connector.frozen
+    at = turn.now.not_before(transaction.last_sample_at)
     if metered or sampled or charging_seen is not transaction.charging_seen or tag != transaction.standing_tag:
         transaction = replace(
             transaction,
             last_meter_wh=connector.meter.total_wh,
-            last_sample_at=turn.now,
+            last_sample_at=at,
             charging_seen=charging_seen,
             standing_tag=tag,
         )
@@ -175,12 +179,10 @@ def progress(point: ChargePoint, connector: Connector, turn: Turn, *, metered: b
     if due:
         meter_values.schedule_samples(point, connector, turn)
         measurands = point.configuration.text("MeterValuesSampledData")
-        meter_values.send_meter_values(connector, turn, measurands, "Sample.Periodic", turn.now.stamp())
+        meter_values.send_meter_values(connector, turn, measurands, "Sample.Periodic", at.stamp())
         kept = point.configuration.text("StopTxnSampledData")
         if kept:
-            meter_values.keep(
-                connector, turn, meter_values.meter_value(connector, kept, "Sample.Periodic", turn.now.stamp())
-            )
+            meter_values.keep(connector, turn, meter_values.meter_value(connector, kept, "Sample.Periodic", at.stamp()))
 
 
 _CAR_SERVED = frozenset({Status.CHARGING, Status.SUSPENDED_EV})
