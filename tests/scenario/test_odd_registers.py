@@ -209,3 +209,27 @@ async def test_one_bad_or_empty_read_of_a_standing_card_does_not_bill_its_owner_
                 world.charger.set_raw(Table.INPUT, TAG + place, None)
             await world.seconds(30)
         assert len(world.central.calls("StartTransaction")) == 1
+
+
+async def test_fault_m_22_a_charger_that_was_replaced_in_a_session_is_limited_at_once_and_told_by_its_own_name(
+    tmp_path: Path,
+) -> None:
+    async with a_world(tmp_path, max_power_w=20_000, connector_max_power_w=11_000) as world:
+        await _charging(world)
+        meter_wh = world.connector(1).meter.total_wh
+        world.link.cut = True
+        await world.seconds(20)
+        other = world.replace_charger(ChargerOptions(serial_number="SIM0000002"))
+        world.plug_in(1, "04FFEEDD", wants_wh=60_000)
+        world.link.cut = False
+        await world.seconds(60)
+        limits = [(write.address, write.value) for write in other.writes if write.address in (0, 256, 272)]
+        assert max(value for _, value in limits) <= 200
+        assert {address for address, _ in limits} == {0, 256, 272}
+        (stop,) = world.central.calls("StopTransaction")
+        assert (stop.payload["reason"], stop.payload["meterStop"]) == ("Other", meter_wh)
+        assert [boot.payload["chargePointSerialNumber"] for boot in world.central.calls("BootNotification")] == [
+            "SIM0000001",
+            "SIM0000002",
+        ]
+        assert world.central.violations == []

@@ -55,6 +55,9 @@ class ShortLink:
         self.cut = False
         self.connected = False
 
+    def replace(self, charger: SimulatedCharger) -> None:
+        self._charger = charger
+
     async def connect(self) -> None:
         self._reach()
         self.connected = True
@@ -236,6 +239,13 @@ class World:
         return utc
 
     # ------------------------------------------------------------ people
+
+    def replace_charger(self, options: ChargerOptions) -> SimulatedCharger:
+        """Somebody puts another charger at the same address."""
+        mapping, now_s = mapping_files.load("compleo-duo-solo"), asyncio.get_running_loop().time()
+        self.charger = SimulatedCharger(mapping, len(self.charger.connectors), options, now_s=now_s)
+        self.link.replace(self.charger)
+        return self.charger
 
     def plug_in(self, connector_id: int, id_tag: str | None = None, *, wants_wh: float = 10_000, **ev: float) -> None:
         self.charger.advance(asyncio.get_running_loop().time())
