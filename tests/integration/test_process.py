@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -142,3 +143,16 @@ async def test_fault_c_06_a_second_signal_ends_the_gateway_as_cleanly_as_one(tmp
             await site.until(lambda: len(site.told("MeterValues")) > told)
         assert len(site.told("StartTransaction")) == 1
         assert site.central.violations == []
+
+
+async def test_fault_d_10_a_second_gateway_on_the_same_store_ends_at_once_and_connects_to_nobody(
+    tmp_path: Path,
+) -> None:
+    async with a_site(tmp_path) as site, site.gateway():
+        await site.until(lambda: site.statuses(2) == ["Available"])
+        async with gateway_process(site) as second, asyncio.timeout(10):
+            assert await second.wait() != 0
+        said = (site.folder / "log").read_text(encoding="utf-8")
+        assert f"in use by another gateway, process {os.getpid()}" in said
+        assert len(site.told("BootNotification")) == 1
+        assert list(site.central.closings) == []
