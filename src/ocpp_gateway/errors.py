@@ -83,7 +83,14 @@ MODBUS_EXCEPTIONS = {
 
 
 class PeerError(GatewayError):
-    """The central system could not be reached, refused us, or broke the protocol."""
+    """The central system could not be reached, refused us, or broke the protocol.
+
+    `retry_after_s`: how long it asked not to be called again, 0 where it did not.
+    """
+
+    def __init__(self, problem: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(problem)
+        self.retry_after_s = retry_after_s
 
 
 class StoreError(GatewayError):

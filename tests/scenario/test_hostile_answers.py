@@ -11,6 +11,7 @@ import pytest
 
 from ocpp_gateway.central.frames import Direction, Frame, Kind
 from ocpp_gateway.central.policy import Policy, call_error, payload
+from ocpp_gateway.ocpp16.rpc import Connection
 from scenario.world import IDENTITY, MIDNIGHT, World, a_world
 
 CODES = (
@@ -124,3 +125,29 @@ async def test_fault_o_05_what_happened_in_hours_of_pending_is_told_in_order_aft
         assert [one.id_tag for one in world.central.transactions] == ["CARD1", "CARD3", "CARD5"]
         assert not any(transaction.running for transaction in world.central.transactions)
         assert world.central.violations == []
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "knocks"),
+    [(429, "120", [0, 125, 250]), (503, "86400", [0, 305, 610]), (503, "-5", [0, 8, 19]), (429, "soon", [0, 8, 19])],
+)
+async def test_fault_o_01_a_central_system_is_given_the_time_that_it_asks_for(
+    tmp_path: Path, status: int, asked: str, knocks: list[float]
+) -> None:
+    async with a_world(tmp_path, websocket=True, started=False, poll_interval_s=60, idle_poll_interval_s=60) as world:
+        assert world.server is not None
+        world.server.status, world.server.headers = status, {"Retry-After": asked}
+        seen: list[float] = []
+        connect = world.connect
+
+        async def noted() -> Connection:
+            seen.append((world.now - MIDNIGHT).total_seconds())
+            return await connect()
+
+        world.connect = noted
+        world.start()
+        await world.seconds(700)
+        assert seen[:3] == pytest.approx(knocks, abs=1)
+        world.server.status = None
+        await world.seconds(310)
+        assert world.central.connected == (IDENTITY,)

@@ -158,7 +158,8 @@ async def connect(endpoint: Endpoint, *, ping_interval_s: Callable[[], float]) -
             close_timeout=CLOSE_TIMEOUT_S,
         )
     except (InvalidHandshake, InvalidURI, OSError, EOFError, ValueError) as exc:
-        raise PeerError(f"{endpoint.shown}: {problem_of(exc, endpoint)}") from exc
+        problem = f"{endpoint.shown}: {problem_of(exc, endpoint)}"
+        raise PeerError(problem, retry_after_s=_retry_after_s(exc)) from exc
     if websocket.subprotocol != SUBPROTOCOL:  # the library takes a server that negotiates nothing (T-04)
         await websocket.close(PROTOCOL_ERROR, "subprotocol ocpp1.6 is required")
         raise PeerError(f"{endpoint.shown}: {_NO_SUBPROTOCOL}")
@@ -180,6 +181,12 @@ class _Connect(websocket_connect):
 
     def process_redirect(self, exc: Exception) -> Exception:
         return exc
+
+
+def _retry_after_s(exc: Exception) -> float:
+    """The Retry-After of a refused handshake, in s; 0 without one. A date is not read: whose clock would it be by?"""
+    asked = exc.response.headers.get("Retry-After", "") if isinstance(exc, InvalidStatus) else ""
+    return float(asked) if re.fullmatch(r"[0-9]{1,9}", asked) else 0.0
 
 
 # ---------------------------------------------------------------- what went wrong, for people

@@ -27,7 +27,7 @@ from ocpp_gateway.charger.events import (
     SessionDown,
     SessionUp,
 )
-from ocpp_gateway.errors import ConfigurationError
+from ocpp_gateway.errors import ConfigurationError, PeerError
 from ocpp_gateway.log import logger
 from ocpp_gateway.ocpp16 import schemas
 from ocpp_gateway.ocpp16.answers import BootAnswer, boot_answer, current_time, usable_answer
@@ -43,7 +43,7 @@ from ocpp_gateway.ocpp16.rpc import (
     Rpc,
     Tally,
 )
-from ocpp_gateway.ocpp16.timing import USEFUL_AFTER_S, Hold, Timing, boot_repeat_s, reconnect_wait_s
+from ocpp_gateway.ocpp16.timing import USEFUL_AFTER_S, Hold, Timing, asked_wait_s, boot_repeat_s, reconnect_wait_s
 
 MAX_CALLS_WAITING = 64
 CLOSE_TIMEOUT_S = 5.0
@@ -170,12 +170,8 @@ class Session:
         loop = asyncio.get_running_loop()
         failures = 0
         await self._boot_wanted.wait()
-        if self._hold is not None and self._hold.until_s > loop.time():
-            self.last_problem = self._hold.why  # not logged for each charge point: it is the whole gateway's
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._hold.until_s):
-                    await self._restart_wanted.wait()
         while True:
+            await self._held_back()
             if self._restart_wanted.is_set():
                 self._restart_wanted.clear()
                 self.registration, self._boot_due_s = None, 0.0
@@ -191,11 +187,23 @@ class Session:
             failures = 0 if useful else failures + 1
             await asyncio.sleep(wait_s)
 
+    async def _held_back(self) -> None:
+        """Waits until a hold is over, or an operator wants to connect all the same."""
+        hold, self._hold = self._hold, None
+        if hold is not None and hold.until_s > asyncio.get_running_loop().time():
+            self.last_problem = hold.why  # not logged: whoever holds it back has told it
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(hold.until_s):
+                    await self._restart_wanted.wait()
+
     async def _one_connection(self) -> None:
         try:
             connection = await self._connect()
         except (*LOST, ConfigurationError) as exc:
             self._not_connected(str(exc))
+            if isinstance(exc, PeerError) and exc.retry_after_s > 0:
+                wait_s = asked_wait_s(exc.retry_after_s, self._jitter())
+                self._hold = Hold(asyncio.get_running_loop().time() + wait_s, str(exc))
             return
         self.connections += 1
         self._connection, self.connected_at_s = connection, asyncio.get_running_loop().time()

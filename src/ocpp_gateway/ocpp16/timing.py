@@ -53,6 +53,11 @@ def reconnect_wait_s(failures: int, jitter: float) -> float:
     return float(min(RECONNECT_LONGEST_S, doubled + jitter * RECONNECT_JITTER_S))
 
 
+def asked_wait_s(retry_after_s: float, jitter: float) -> float:
+    """Seconds to wait where the central system asked for so many: no longer than our own longest wait, and spread."""
+    return min(RECONNECT_LONGEST_S, retry_after_s) + jitter * RECONNECT_JITTER_S
+
+
 def start_wait_s(starts: int) -> float:
     """Seconds from the start of the process to its first connection (fault K-14).
 
