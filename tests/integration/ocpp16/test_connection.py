@@ -271,6 +271,16 @@ async def test_fault_o_02_an_expired_certificate_is_refused(authority: trustme.C
         assert "has expired" in await problem(f"wss://{place}/SITE-1", tls=trusting(authority, tmp_path))
 
 
+async def test_fault_t_01_a_certificate_of_a_day_to_come_is_refused_with_a_hint_at_the_clock(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    future = authority.issue_cert("127.0.0.1", not_before=datetime(2090, 1, 1, tzinfo=UTC))
+    async with server(ssl=serving_context(future)) as place:
+        said = await problem(f"wss://{place}/SITE-1", tls=trusting(authority, tmp_path))
+
+    assert "is not valid yet; check this machine's clock" in said
+
+
 async def test_z_04_tls_below_1_2_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
     context = serving_context(authority.issue_cert("127.0.0.1"))
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
