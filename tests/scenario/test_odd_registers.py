@@ -11,6 +11,7 @@ from ocpp_gateway.simulator.options import ChargerOptions
 from scenario.world import World, a_world
 
 STATUS, ERROR, ENERGY, SECONDS, TAG = 268, 267, 264, 262, 4096
+POWER, CURRENT_L1 = 258, 259
 
 
 async def _charging(world: World) -> None:
@@ -70,6 +71,28 @@ async def test_fault_m_17_a_leap_of_500_kwh_is_not_believed(tmp_path: Path) -> N
         await world.seconds(60)
         grown_wh = world.connector(1).meter.total_wh - before_wh
         assert 200 <= grown_wh <= 500  # 22 kW for a minute = 367 Wh
+        assert world.central.violations == []
+
+
+async def test_fault_m_18_power_and_current_that_cannot_be_are_told_to_nobody(tmp_path: Path) -> None:
+    sampled = "Energy.Active.Import.Register,Power.Active.Import,Current.Import"
+    configuration = {"MeterValueSampleInterval": "30", "MeterValuesSampledData": sampled}
+    async with a_world(tmp_path, configuration=configuration) as world:
+        await _charging(world)
+        before = len(world.central.calls("MeterValues"))
+        for word in (65_000, 65_535):  # negative to whoever takes them for that, and 6,553 A
+            world.charger.set_raw(Table.INPUT, POWER, word)
+            world.charger.set_raw(Table.INPUT, CURRENT_L1, word)
+            await world.seconds(60)
+        told = [
+            value
+            for frame in world.central.calls("MeterValues")[before:]
+            for sample in frame.payload["meterValue"]
+            for value in sample["sampledValue"]
+        ]
+        assert {value["measurand"] for value in told} == {"Energy.Active.Import.Register", "Current.Import"}
+        assert {value.get("phase") for value in told if value["measurand"] == "Current.Import"} == {"L2", "L3"}
+        assert [transaction.running for transaction in world.central.transactions] == [True]
         assert world.central.violations == []
 
 
