@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,6 +40,16 @@ class Shown:
 def read() -> dict[str, Fault]:
     """Every entry by its id, in the order of the file."""
     return {id_: Fault.model_validate(entry) for id_, entry in YAML(typ="safe").load(FILE).items()}
+
+
+def chosen(only: str, ids: Iterable[str]) -> list[str]:
+    """Those of the ids that are meant by groups such as `KD`, or by entries such as `K-09,D-06`. Raises ValueError."""
+    wanted = only.split(",") if "-" in only else list(only)
+    found = [id_ for id_ in ids if id_ in wanted or id_[0] in wanted]
+    unknown = [one for one in wanted if one not in found and one not in {id_[0] for id_ in found}]
+    if unknown:
+        raise ValueError(f"no group and no entry of the catalogue is called {', '.join(unknown)}")
+    return found
 
 
 def ids_in(name: str) -> tuple[str, ...]:

@@ -50,3 +50,17 @@ def test_every_id_in_a_name_is_in_the_catalogue() -> None:
 )
 def test_ids_stand_at_the_beginning_of_a_name(name: str, ids: tuple[str, ...]) -> None:
     assert catalogue.ids_in(name) == ids
+
+
+@pytest.mark.parametrize(
+    ("only", "found"),
+    [("T", [f"T-{number:02d}" for number in range(1, 10)]), ("D-06,K-09", ["K-09", "D-06"]), ("C-11", ["C-11"])],
+)
+def test_entries_are_chosen_by_group_or_by_name(only: str, found: list[str]) -> None:
+    assert catalogue.chosen(only, FAULTS) == found
+
+
+@pytest.mark.parametrize("only", ["T-99", "T-04,T-99", "t", "X"])
+def test_an_entry_that_is_not_there_is_told(only: str) -> None:
+    with pytest.raises(ValueError, match="no group and no entry"):
+        catalogue.chosen(only, FAULTS)
