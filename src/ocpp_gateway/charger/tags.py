@@ -38,7 +38,7 @@ class TagWatch:
 
     @property
     def payer(self) -> str | None:
-        """Whose card pays for a transaction that begins now: the presented one, and one that has paid only if it stands."""
+        """Whose card pays for what begins now: the one that was presented; one that has paid only while it stands."""
         return None if self.billed and self.presented != self.standing else self.presented
 
     def record(self, connector_id: int) -> TagRecord | None:

@@ -71,8 +71,8 @@ class SimulatedCharger:
     """A charger at the moment `now_s`, which only `advance` moves on.
 
     `requests` and `writes` hold what a client asked for, the newest last. `connection` is the number of the connection
-    on which it asks, kept by the network side; None where that is not known. `charging_speed` makes charging, and with it
-    the seconds charged, run so many times faster; a fallback interval or a start delay lasts as long as ever.
+    on which it asks, kept by the network side; None where that is not known. `charging_speed` makes charging, and with
+    it the seconds charged, run so many times faster; a fallback interval or a start delay lasts as long as ever.
     """
 
     def __init__(
