@@ -10,6 +10,7 @@ A step is many messages or one kilowatt-hour, and what went back by less is not 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +27,9 @@ NUMBERS = 100
 """Numbers of messages and of transactions that are given between two writes of the file."""
 _NEAR = NUMBERS // 2
 METER_STEP_WH = 1000
+_MOST, _MOST_STEPS = 2**53, 2**30
+"""More is no count of ours: nobody lives to give so many numbers, and SQLite's `user_version` has 31 bits."""
+_CONNECTOR = re.compile("[0-9]{1,9}")
 
 Meters = dict[str, dict[str, int]]
 """Totals in Wh, by charge point and by connector, as JSON has them."""
@@ -171,14 +175,29 @@ def _totals(connection: Connection) -> Meters:
 
 
 def _read(file: Path) -> Levels | None:
-    """What the file says; None when there is none, or it cannot be read."""
+    """What the file says; None when there is none, or it cannot be read, whatever it holds."""
     try:
-        text = file.read_text("utf-8")
+        content = file.read_bytes()
     except OSError:
         return None
     try:
-        words: dict[str, Any] = json.loads(text)
-        return Levels(**words)
-    except (ValueError, TypeError) as exc:
+        return _levels(json.loads(content.decode("utf-8")))
+    except (ValueError, TypeError, RecursionError) as exc:
         logger(__name__).warning("floor_unreadable", file=str(file), problem=str(exc))
         return None
+
+
+def _levels(words: Any) -> Levels:
+    """The levels that JSON gives. Raises TypeError and ValueError for what no gateway has written."""
+    levels = Levels(**words)
+    counts = [levels.steps, levels.outbox, levels.charging_transaction]
+    for charge_point, totals in levels.meters.items() if isinstance(levels.meters, dict) else [("", None)]:
+        charge_point.encode("utf-8")  # half a surrogate is JSON, and no text
+        if not isinstance(totals, dict) or not all(_CONNECTOR.fullmatch(connector_id) for connector_id in totals):
+            raise ValueError("meters are not by charge point and connector")
+        counts += totals.values()
+    if not all(type(count) is int and 0 <= count <= _MOST for count in counts) or levels.steps > _MOST_STEPS:
+        raise ValueError("not a count")
+    if not isinstance(levels.instance_id, str) or not isinstance(levels.exact, bool):
+        raise TypeError("not the name of a store, or not exact or otherwise")
+    return levels

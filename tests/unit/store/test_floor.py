@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from ocpp_gateway.charger.records import MeterRecord, OutboxRecord, Record, TransactionRecord
@@ -133,7 +137,7 @@ async def test_a_store_begun_anew_on_purpose_has_no_floor(tmp_path: Path) -> Non
     await store.close()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"mark": 1}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"mark": 1}', "\x00", "[[", '{"instance_id": "x", "steps": "a"}'])
 async def test_a_floor_that_cannot_be_read_is_told_and_made_anew(tmp_path: Path, text: str) -> None:
     await (await life(tmp_path, range(1, 3))).close()
     floor = tmp_path / "gateway.db.floor"
@@ -143,6 +147,39 @@ async def test_a_floor_that_cannot_be_read_is_told_and_made_anew(tmp_path: Path,
     assert [line["event"] for line in told if line["log_level"] == "warning"] == ["floor_unreadable"]
     await store.close()
     assert json.loads(floor.read_text())["meters"] == {CP: {"1": 400}}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+METERS = st.dictionaries(st.text(max_size=3), st.dictionaries(st.sampled_from(["1", "²", "-1", "x"]), JSON, max_size=2))
+FIELDS = ("steps", "outbox", "charging_transaction", "meters", "exact", "instance_id", "else")
+SPOILT = st.tuples(st.sampled_from(FIELDS), JSON | st.integers(2**30, 2**65)) | st.tuples(st.just("meters"), METERS)
+
+
+@given(content=st.binary() | JSON.map(lambda it: json.dumps(it).encode()) | st.lists(SPOILT, min_size=1, max_size=3))
+@example(content=b"\xff\xfe\x00")
+@example(content=[("steps", "a")])
+@example(content=[("meters", {"\ud800": {"1": 1}})])
+@example(content=b"[" * 100_000)
+@settings(max_examples=60, deadline=None)
+def test_fault_d_07_any_content_of_the_floor_lets_the_gateway_start(content: bytes | list[tuple[str, Any]]) -> None:
+    async def start() -> None:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            await (await life(folder, range(1, 3))).close()
+            floor = folder / "gateway.db.floor"
+            if isinstance(content, bytes):
+                floor.write_bytes(content)
+            else:
+                floor.write_text(json.dumps(json.loads(floor.read_text()) | dict(content)))
+            store = await life(folder, range(3, 4))
+            assert (await numbers(store))["message"] > 3
+            await store.close()
+
+    asyncio.run(start())
 
 
 async def test_the_floor_is_written_rarely(tmp_path: Path) -> None:
