@@ -252,7 +252,8 @@ class Lives:
         await asyncio.to_thread(self._power.cut)
         await gateway.kill()
         await asyncio.to_thread(self._power.come_back)
-        with contextlib.closing(sqlite3.connect(self._power.path / "gateway.db")) as connection:
+        look = f"{(self._power.path / 'gateway.db').absolute().as_uri()}?mode=ro"  # who may write takes the WAL away
+        with contextlib.closing(sqlite3.connect(look, uri=True)) as connection:
             verdict = connection.execute("PRAGMA integrity_check").fetchall()
         if verdict != [("ok",)]:
             self._figures.breaches.append(f"K-11: {verdict}")

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
 from ocpp_gateway.errors import StoreError
-from ocpp_gateway.store import salvage, sqlite_file
+from ocpp_gateway.store import reader, salvage, sqlite_file
+from ocpp_gateway.store.floor import keep_for_copy
+from ocpp_gateway.store.handover import take_over_stops
 from ocpp_gateway.store.lock import StoreLock
 from ocpp_gateway.store.migrate import HEAD
 
@@ -54,7 +58,8 @@ def restore(url: str, source: Path, now: datetime) -> Path | None:
     """Puts a copy in the place of the store, which is kept aside; gives where, None when there was none.
 
     Only while no gateway runs, and only a copy of this very store: another one's transactions and meters would be told
-    as ours. Numbers of messages go on from the highest that either knows. Raises StoreError; the store then stays.
+    as ours. At its first start its numbers and meters go on above all that were given; a transaction that was stopped
+    since the copy was made stays so, where the store in use can be read. Raises StoreError; the store then stays.
     """
     database = sqlite_file.path_of(url)
     sqlite_file.check_directory(database)
@@ -70,13 +75,11 @@ def restore(url: str, source: Path, now: datetime) -> Path | None:
         new = database.with_name(database.name + ".restored")
         new.unlink(missing_ok=True)
         copy_to(source, new)
-        _raise_numbers(new, _highest_number(database))
-        if not database.exists():
-            new.rename(database)
-            salvage.sync_directory(database.parent)
-            return None
-        return salvage.put_in_place(new, database, "replaced", now)
-    except OSError as exc:
+        _hand_over(database, new)
+        there_was_one = database.exists()
+        aside = salvage.put_in_place(new, database, "replaced", now)
+        return aside if there_was_one else None
+    except (OSError, DBAPIError) as exc:
         raise StoreError(f"cannot restore {source} to {database}: {_words(exc)}") from exc
     finally:
         lock.release()
@@ -105,22 +108,17 @@ def _instance_of(database: Path) -> str:
         return str(instance)
 
 
-_NUMBER = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'outbox'"
-
-
-def _highest_number(database: Path) -> int:
-    """The highest number that the store in use has given to a message; 0 when it cannot be told."""
-    with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as it:
-        return int(it.execute(_NUMBER).fetchone()[0] or 0)
-    return 0
-
-
-def _raise_numbers(database: Path, at_least: int) -> None:
-    with closing(sqlite3.connect(database)) as connection, connection:
-        known = int(connection.execute(_NUMBER).fetchone()[0] or 0)
-        if at_least > known:
-            connection.execute("DELETE FROM sqlite_sequence WHERE name = 'outbox'")
-            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?)", (at_least,))
+def _hand_over(database: Path, new: Path) -> None:
+    """Gives a copy what the store in use tells of the time since. Raises sqlite3.Error, DBAPIError and OSError."""
+    try:
+        readable = _instance_of(database) == _instance_of(new)
+        if readable:
+            take_over_stops(new, database)
+    except (sqlite3.Error, StoreError):  # gone, or damaged
+        readable = False
+    with ExitStack() as opened:
+        in_use = opened.enter_context(reader.connect(database)) if readable else None
+        keep_for_copy(database, in_use, opened.enter_context(reader.connect(new)))
 
 
 def _sync(file: Path) -> None:
@@ -132,4 +130,6 @@ def _sync(file: Path) -> None:
 
 
 def _words(exc: Exception) -> str:
+    if isinstance(exc, DBAPIError):
+        return str(exc.orig)
     return exc.strerror or str(exc) if isinstance(exc, OSError) else str(exc)

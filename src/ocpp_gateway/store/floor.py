@@ -4,7 +4,8 @@ A WAL that is deleted, or an old copy put in the store's place, is sound in itse
 So a count of steps is in both, in the database first. A database that has counted fewer went back: its numbers go on
 above all that may have been given, and its meters above all that may have been told.
 
-A step is many messages or one kilowatt-hour, and what went back by less is not noticed.
+A step is many messages or one kilowatt-hour. What went back by less is noticed where the WAL of a gateway that did not
+stop is missing; a restore counts a step of its own (`keep_for_copy`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +54,17 @@ class Levels:
 class Floor:
     """The floor of one open database. For the thread that writes only."""
 
-    def __init__(self, database: Path, connection: Connection) -> None:
-        """Raises the store to its floor, if it went back; tells so."""
+    def __init__(self, database: Path, connection: Connection, *, had_wal: bool = True) -> None:
+        """Raises the store to its floor, if it went back; tells so. `had_wal`: before the database was opened."""
         self._database = database
-        self._file = database.with_name(database.name + ".floor")
+        self._file = _file_of(database)
         with connection.begin():
             instance_id = connection.execute(select(schema.store_meta.c.instance_id)).scalar_one()
             known = _read(self._file)
             if known is None or known.instance_id != instance_id:
-                known = Levels(instance_id, steps=_steps(connection))
+                known = Levels(instance_id, steps=_steps(connection), exact=True)  # nothing was given that we know of
             self._levels = known
-            went_back = _steps(connection) < known.steps
+            went_back = _went_back(known, _steps(connection), had_wal=had_wal)
             if went_back:
                 _raise(connection, known)
                 self._levels = self._step(connection)
@@ -104,8 +105,8 @@ class Floor:
         numbered = False
         for record in records:
             if isinstance(record, MeterRecord):
-                known_wh = self._levels.meters.get(charge_point, {}).get(str(record.connector_id), 0)
-                if record.total_wh >= known_wh + METER_STEP_WH:
+                known_wh = self._levels.meters.get(charge_point, {}).get(str(record.connector_id))
+                if known_wh is None or record.total_wh >= known_wh + METER_STEP_WH:
                     return True
             numbered = numbered or isinstance(record, OutboxRecord)
         return numbered and any(
@@ -123,6 +124,39 @@ class Floor:
             meters=_totals(connection),
             exact=exact,
         )
+
+
+def has_wal(database: Path) -> bool:
+    """Whether a WAL is there. Only a gateway that stops removes it, and makes its floor exact before."""
+    return database.with_name(database.name + "-wal").exists()
+
+
+def keep_for_copy(database: Path, in_use: Connection | None, copy: Connection) -> None:
+    """Writes the file so that the copy, once it is in the place of the database, is raised at its first start.
+
+    To where the database in use stands, if it can be read and has not gone back itself; else above all that the file
+    allows. Where there is neither, nothing is known of what was given. Raises OSError and DBAPIError.
+    """
+    instance_id = copy.execute(select(schema.store_meta.c.instance_id)).scalar_one()
+    known, levels = _read(_file_of(database)), None
+    if known is not None and known.instance_id == instance_id:
+        levels = known
+    if in_use is not None:
+        stood = _steps(in_use)
+        if levels is None or not _went_back(levels, stood, had_wal=has_wal(database)):
+            numbers = _numbers(in_use)
+            levels = Levels(instance_id, stood, **numbers, meters=_totals(in_use), exact=True)
+    if levels is not None:
+        levels = replace(levels, steps=max(levels.steps, _steps(copy)) + 1)
+        small_file.replace(_file_of(database), json.dumps(asdict(levels)).encode("utf-8"))
+
+
+def _file_of(database: Path) -> Path:
+    return database.with_name(database.name + ".floor")
+
+
+def _went_back(floor: Levels, steps: int, *, had_wal: bool) -> bool:
+    return steps < floor.steps or (steps == floor.steps and not floor.exact and not had_wal)
 
 
 def _raise(connection: Connection, floor: Levels) -> None:

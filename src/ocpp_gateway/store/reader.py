@@ -34,7 +34,7 @@ def read_store(url: str, question: Callable[[Connection], Result]) -> Result:
             f"the store {path} is empty: no gateway has begun it, or it was lost; the gateway's log says which"
         )
     try:
-        connection = _connect(path)
+        connection = connect(path)
         try:
             revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
             if revision != HEAD:
@@ -47,7 +47,8 @@ def read_store(url: str, question: Callable[[Connection], Result]) -> Result:
         raise StoreError(f"cannot read the store {path}: {exc.orig}") from exc
 
 
-def _connect(path: Path) -> Connection:
+def connect(path: Path) -> Connection:
+    """A connection that only reads. Raises DBAPIError."""
     engine = create_engine(
         URL.create("sqlite", database=f"file:{_escaped(path)}", query={"mode": "ro", "uri": "true"}),
         connect_args={"timeout": PATIENCE_S},

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,22 @@ def put_in_place(new: Path, database: Path, why: str, now: datetime) -> Path:
 
     At no moment is there none, and never one with the other's WAL, which SQLite would play into it.
     """
-    aside = database.with_name(f"{database.name}.{why}-{now:%Y%m%dT%H%M%SZ}")
+    aside = _free_name(database.with_name(f"{database.name}.{why}-{now:%Y%m%dT%H%M%SZ}"))
     for suffix in _SUFFIXES:
         part = database.with_name(database.name + suffix)
         if part.exists():
-            part.with_name(aside.name + suffix).unlink(missing_ok=True)
             os.link(part, part.with_name(aside.name + suffix))
     for suffix in _SUFFIXES[1:]:
         database.with_name(database.name + suffix).unlink(missing_ok=True)
     new.replace(database)
     sync_directory(database.parent)
     return aside
+
+
+def _free_name(wanted: Path) -> Path:
+    """That name, or with a number behind it: what was kept aside in the same second stays."""
+    names = chain([wanted], (wanted.with_name(f"{wanted.name}-{number}") for number in count(2)))
+    return next(name for name in names if not any(name.with_name(name.name + suffix).exists() for suffix in _SUFFIXES))
 
 
 def sync_directory(directory: Path) -> None:

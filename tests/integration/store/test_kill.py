@@ -67,7 +67,8 @@ def gateways(database: Path) -> Iterator[Gateways]:
 
 def everything_in(database: Path) -> tuple[list[int], list[int], list[int], int]:
     """The numbers of the transactions and of the messages, the rows that are done, and the meter."""
-    with closing(sqlite3.connect(database)) as connection:
+    look = f"{database.as_uri()}?mode=ro"  # who may write takes the WAL away with it
+    with closing(sqlite3.connect(look, uri=True)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         begun = connection.execute("SELECT local_id FROM charging_transaction ORDER BY number").fetchall()
         transactions = [int(local_id.removeprefix("tx-")) for (local_id,) in begun]

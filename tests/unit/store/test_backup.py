@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
@@ -12,20 +13,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from ocpp_gateway.charger.records import MeterRecord, OutboxDone, OutboxRecord
+from ocpp_gateway.charger.records import (
+    MeterRecord,
+    OutboxDone,
+    OutboxRecord,
+    Record,
+    TransactionRecord,
+    TransactionSample,
+)
 from ocpp_gateway.errors import StoreError
 from ocpp_gateway.instant import Instant
-from ocpp_gateway.store import Store
+from ocpp_gateway.store import Store, ledger
 from ocpp_gateway.store.backup import back_up, restore
 from ocpp_gateway.store.migrate import HEAD
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOON = Instant(NOW, "boot-1", 0.0)
 CP = "SITE-1"
 
 
 def message(name: str) -> OutboxRecord:
-    return OutboxRecord(name, "MeterValues", {}, Instant(NOW, "boot-1", 0.0))
+    return OutboxRecord(name, "MeterValues", {}, NOON)
 
 
 async def opened(url: str) -> Store:
@@ -82,6 +92,94 @@ async def test_fault_d_08_a_restored_copy_gives_no_number_again_and_no_meter_goe
         assert connection.execute("SELECT total_wh FROM connector").fetchall() == [(200,)]
 
 
+def started(number: int, *more: Record, meter_wh: int = 0) -> list[Record]:
+    name = f"tx-{number}"
+    began = TransactionRecord(name, 1, "04A1", meter_wh, NOON, meter_wh, NOON, transaction_ids={"main": "7"})
+    return [began, OutboxRecord(f"{name}/start", "StartTransaction", {}, NOON, name), MeterRecord(1, meter_wh), *more]
+
+
+def killed(folder: Path, database: Path, parts: tuple[str, ...] = ("", "-wal", "-shm", ".exists", ".floor")) -> str:
+    """A store as a kill leaves it, of these files; its url."""
+    folder.mkdir()
+    for part in parts:
+        shutil.copy(f"{database}{part}", folder)
+    return f"sqlite:///{folder}/gateway.db"
+
+
+@pytest.mark.parametrize("left", ["all", "damaged", "gone", "no wal", "no floor"])
+async def test_fault_d_08_within_one_step_a_restore_lets_no_meter_go_back(
+    url: str, copy: Path, tmp_path: Path, left: str
+) -> None:
+    store = await opened(url)
+    await store.commit(CP, started(1, meter_wh=1_400))
+    back_up(url, copy)
+    await store.commit(CP, [MeterRecord(1, 2_000), message("new")])  # told, and in the step of the copy
+    url = killed(tmp_path / "killed", tmp_path / "gateway.db")
+    await store.close()
+    database = tmp_path / "killed/gateway.db"
+    if left == "gone":
+        database.unlink()
+    elif left == "damaged":
+        database.write_bytes(b"\xa5" * 8192)
+    elif left == "no wal":
+        for suffix in ("-wal", "-shm"):
+            database.with_name(f"gateway.db{suffix}").unlink()
+    elif left == "no floor":
+        database.with_name("gateway.db.floor").unlink()
+
+    restore(url, copy, NOW)
+    with capture_logs() as told:
+        store = await opened(url)
+    (meter,) = (await store.load(CP)).meters
+    assert meter.total_wh == 2_000 if left in ("all", "no floor") else 2_000 <= meter.total_wh <= 2_400
+    assert [line["event"] for line in told if line["log_level"] == "error"] == ["store_went_back"]
+    await store.commit(CP, [message("after")])
+    (seq,) = await store.ledger(lambda it: it.exec_driver_sql("SELECT max(seq) FROM outbox").one())
+    assert seq > 2
+    await store.close()
+
+
+async def test_fault_d_08_a_transaction_that_was_stopped_since_the_copy_is_not_stopped_again(
+    url: str, copy: Path, tmp_path: Path
+) -> None:
+    store = await opened(url)
+    sample = TransactionSample("tx-1", {"timestamp": NOON.stamp(), "sampledValue": []})
+    await store.commit(CP, started(1, sample))
+    await store.commit(CP, started(2))
+    back_up(url, copy)
+    ended = TransactionRecord("tx-1", 1, "04A1", 0, NOON, 2_000, NOON, stopped_at=NOON, meter_stop_wh=2_000)
+    await store.commit(CP, [OutboxDone(1, answer={}), ended, OutboxRecord("stop", "StopTransaction", {}, NOON, "tx-1")])
+    await store.outbox_sending(CP, 3, number=1, message_id="stop", sent_at=NOON.stamp(), transaction_id="7")
+    await store.commit(CP, [OutboxDone(3, answer={}), message("of no transaction")])
+    url = killed(tmp_path / "killed", tmp_path / "gateway.db")
+    await store.close()
+
+    restore(url, copy, NOW)
+    store = await opened(url)
+    known = await store.load(CP)
+    assert [it.local_id for it in known.open_transactions] == ["tx-2"]
+    rows = await store.ledger(lambda it: it.exec_driver_sql("SELECT seq, action, state FROM outbox").all())
+    assert [tuple(row) for row in rows] == [
+        (1, "StartTransaction", "done"),
+        (2, "StartTransaction", "queued"),
+        (3, "StopTransaction", "done"),
+    ]
+    (told,) = await store.ledger(lambda it: ledger.named(it, "tx-1"))
+    assert (told["meter_stop_wh"], [len(it["transmissions"]) for it in told["messages"]]) == (2_000, [0, 1])
+    await store.close()
+
+
+async def test_a_restore_beside_the_wal_of_a_store_that_is_gone_keeps_that_aside(
+    running: Store, url: str, copy: Path, tmp_path: Path
+) -> None:
+    url = killed(tmp_path / "killed", tmp_path / "gateway.db", ("-wal", "-shm", ".exists", ".floor"))
+    assert restore(url, copy, NOW) is None
+    store = await opened(url)
+    assert await store.outbox_depth(CP) == 1
+    await store.close()
+    assert (tmp_path / "killed/gateway.db.replaced-20260301T120000Z-wal").exists()
+
+
 async def test_a_copy_takes_the_place_of_a_store_that_was_lost(
     running: Store, url: str, copy: Path, tmp_path: Path
 ) -> None:
@@ -100,6 +198,16 @@ async def test_a_copy_may_be_named_from_where_one_stands(
     monkeypatch.chdir(copy.parent)
     assert restore(url, Path(copy.name), NOW) is not None
     assert list(copy.parent.glob("*.part")) == []
+
+
+async def test_two_restores_within_a_second_keep_both_stores_aside(running: Store, url: str, copy: Path) -> None:
+    await running.close()
+    first, second = restore(url, copy, NOW), restore(url, copy, NOW)
+    assert first is not None
+    assert second is not None
+    for aside, meter_wh in ((first, 200), (second, 100)):
+        with closing(sqlite3.connect(aside)) as connection:
+            assert connection.execute("SELECT total_wh FROM connector").fetchall() == [(meter_wh,)]
 
 
 async def test_nothing_is_restored_under_a_running_gateway(running: Store, url: str, copy: Path) -> None:

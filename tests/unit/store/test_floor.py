@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +21,9 @@ from structlog.testing import capture_logs
 from ocpp_gateway.charger.records import MeterRecord, OutboxRecord, Record, TransactionRecord
 from ocpp_gateway.instant import Instant
 from ocpp_gateway.store import Store
+from ocpp_gateway.store.backup import back_up
 from ocpp_gateway.store.floor import METER_STEP_WH, NUMBERS
+from ocpp_gateway.store.reader import read_store
 
 CP = "SITE-1"
 NOON = Instant(datetime(2026, 11, 22, 12, tzinfo=UTC), "boot", 0.0)
@@ -82,6 +86,36 @@ async def test_fault_d_08_without_its_wal_no_number_and_no_meter_goes_back(tmp_p
     assert 330 < new["transaction"] <= 330 + NUMBERS + 1
     assert alarm["messages_from"] == new["message"]
     await store.close()
+
+
+async def test_fault_d_08_without_its_wal_no_meter_goes_back_within_one_step(tmp_path: Path) -> None:
+    running = await life(tmp_path, range(1, 2))
+    await running.ledger(lambda it: None)
+    copied(tmp_path, tmp_path / "killed", (".exists", ".floor"))
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as other:
+        other.execute("PRAGMA wal_checkpoint(FULL)")
+    killed = copied(tmp_path, tmp_path / "killed", ("",))
+    await running.commit(CP, session(2))  # only in the WAL
+    await running.close()
+
+    with capture_logs() as told:
+        store = await life(killed, range(0))
+    assert [alarm["event"] for alarm in alarms(told)] == ["store_went_back"]
+    assert 400 <= (await store.load(CP)).meters[0].total_wh <= 200 + METER_STEP_WH
+    assert (await numbers(store))["message"] > 2
+    await store.close()
+
+
+async def test_a_look_into_the_store_of_a_dead_gateway_is_no_alarm_at_the_next_start(tmp_path: Path) -> None:
+    running = await life(tmp_path, range(1, 3))
+    killed = copied(tmp_path, tmp_path / "killed", (*PARTS, ".exists", ".floor"))
+    await running.close()
+    url = f"sqlite:///{killed}/gateway.db"
+    back_up(url, tmp_path / "copy.db")
+    read_store(url, lambda it: it.exec_driver_sql("SELECT 1").one())
+    with capture_logs() as told:
+        await (await life(killed, range(0))).close()
+    assert alarms(told) == []
 
 
 async def test_fault_d_08_an_old_copy_put_in_its_place_goes_on_exactly_where_the_store_stood(tmp_path: Path) -> None:
