@@ -148,15 +148,25 @@ stories = st.lists(visits, min_size=1, max_size=4).map(told)
 
 @dataclass(frozen=True)
 class Break:
-    """At that part of the story (of 10,000), for so long."""
+    """At that part of the story (of 10,000), for so long; so many times, with lives too short to settle between."""
 
     at: int
     kill: bool
     lasts_s: int
+    times: int = 1
+    lives_s: int = 0
 
 
 breaks = st.lists(
-    st.builds(Break, st.integers(0, 9_999), st.booleans(), st.sampled_from([1, 2, 5, 13, 40, 200])), max_size=5
+    st.builds(
+        Break,
+        st.integers(0, 9_999),
+        st.booleans(),
+        st.sampled_from([1, 2, 5, 13, 40, 200]),
+        st.sampled_from([1, 1, 1, 4, 9]),
+        st.integers(3, 9),
+    ),
+    max_size=5,
 )
 
 
@@ -173,12 +183,12 @@ def played(story: Story, breaks: list[Break], interval_s: int) -> tuple[Bench, S
     zero_s = bench.now.monotonic_s
     bench.give(LinkUp(DUO))
     bench.online()
-    due = sorted((story.over_s * one.at // 10_000, one.kill, one.lasts_s) for one in breaks)
+    due = sorted((story.over_s * one.at // 10_000, one.kill, one.lasts_s, one.times, one.lives_s) for one in breaks)
     until_s = story.over_s
     while at_s < until_s or due:
         at_s = round(bench.now.monotonic_s - zero_s)
         if due and at_s >= due[0][0]:
-            _, kill, lasts_s = due.pop(0)
+            _, kill, lasts_s, times, lives_s = due.pop(0)
             life += 1
             if kill:
                 bench.killed_and_restarted(lasts_s)
@@ -187,6 +197,9 @@ def played(story: Story, breaks: list[Break], interval_s: int) -> tuple[Bench, S
             else:
                 bench.cut().wait(lasts_s)
             bench.give(LinkUp(DUO))
+            if times > 1:
+                at_s = round(bench.now.monotonic_s - zero_s)
+                due = sorted([*due, (at_s + lives_s, kill, lasts_s, times - 1, lives_s)])
             until_s = max(until_s, round(bench.now.monotonic_s - zero_s) + 30)
             continue
         bench.unseen(**story.registers(at_s + interval_s))

@@ -32,6 +32,8 @@ def observe(
 ) -> None:
     """Take in one connector's registers."""
     _take_in(point, connector, _without_frozen(connector, registers, turn), turn, interrupted=interrupted)
+    if connector.unproven:  # whose what is read is, is not known yet: a process after this one is to find it anew
+        return
     _keep_meter(connector, turn)
     record = connector.tags.record(connector.connector_id)
     if record is not None and record != connector.tags_kept:
@@ -57,10 +59,15 @@ def _take_in(
     connector.registers, connector.seen_at = registers, turn.now
     settled = point.link_up_s is not None and turn.now_s - point.link_up_s >= SETTLING_S
     _take_status(connector, registers, turn)
+    settled = _another_stands(connector, registers, turn, settled=settled) or settled
+    found = connector.found
     fate = _fate(point, connector, registers, turn, settled=settled)
     if fate is None:
+        connector.shown = _watch_tag(connector, registers, turn) or connector.shown
         _watch_fault(point, connector, turn)
         return
+    if fate is Fate.UNKNOWN and point.settings.mode is not AuthorizationMode.CENTRAL_SYSTEM:
+        connector.evidence = found
     meter_before_wh = connector.meter.total_wh
     charged_since_s = transactions.charged_since_s(connector, registers)
     grew = _take_counters(point, connector, registers, before, turn, settled=settled)
@@ -82,7 +89,11 @@ def doubt(point: ChargePoint, connector: Connector, turn: Turn) -> None:
     """After a gap it is to be shown that a transaction goes on; what charged before it is one, whatever came since."""
     if connector.evidence is not None:
         _start(point, connector, turn, connector.evidence)
-    connector.unproven, connector.contradicted = connector.transaction is not None, False
+    connector.contradicted = connector.contradicted and connector.unproven  # it has been open ever since
+    connector.unproven = connector.transaction is not None
+    connector.another = connector.found = None
+    if connector.shown != connector.tags.standing:
+        connector.shown = None
 
 
 def _seen_on_this_link(point: ChargePoint, connector: Connector) -> bool:
@@ -123,8 +134,25 @@ def _fate(
         _end_unseen(point, connector, turn, transaction.last_sample_at, transaction.last_meter_wh)
     if fate is Fate.GOES_ON:
         connector.unproven = connector.after_restart = False
+        connector.found = None
         meter_values.schedule_samples(point, connector, turn)
     return fate
+
+
+def _another_stands(connector: Connector, registers: ConnectorSnapshot, turn: Turn, *, settled: bool) -> bool:
+    """Whether the charger shows another session than the open transaction's for so long that no settling is awaited.
+
+    A transaction is open after a gap, and again if it looked over while the link settled.
+    """
+    open_again = connector.ending is not None and not settled
+    if not (connector.unproven or open_again) or not transactions.shows_another(connector, registers):
+        connector.another = None
+        return False
+    connector.unproven = True
+    connector.another = _stands(connector.another, turn)
+    if connector.found is None and connector.another.polls >= MUST_STAND_POLLS and _shows(connector, Status.CHARGING):
+        connector.found = Evidence(turn.now, connector.meter.total_wh)
+    return _confirmed(connector.another, turn)
 
 
 def _end_with_the_rest(point: ChargePoint, connector: Connector, turn: Turn, charged_since_s: int) -> None:
@@ -200,13 +228,23 @@ def _began_on_this_link(point: ChargePoint, transaction: TransactionRecord | Non
     return point.link_up_s is not None and began.boot_id == turn.now.boot_id and began.monotonic_s >= point.link_up_s
 
 
-def _take_tag(point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn) -> None:
+def _watch_tag(connector: Connector, registers: ConnectorSnapshot, turn: Turn) -> str | None:
+    """Take in a read of the tag; gives the card presented by it."""
     if registers.tag is None:
-        return
+        return None
     before = connector.tags
     connector.tags, presented = tags.watch(before, registers.tag)
     if connector.tags.unusable and not before.unusable:
         turn.alarm("id_tag_unusable", connector_id=connector.connector_id)
+    return presented
+
+
+def _take_tag(point: ChargePoint, connector: Connector, registers: ConnectorSnapshot, turn: Turn) -> None:
+    before = connector.tags
+    presented = _watch_tag(connector, registers, turn)
+    shown, connector.shown = connector.shown, None
+    if presented is None and shown is not None and (shown == connector.tags.standing or connector.evidence is not None):
+        presented, connector.tags = shown, connector.tags.of(shown)
     cleared = before.standing is not None and connector.tags.standing is None
     if cleared and _shows(connector, Status.AVAILABLE) and not _awaits_plug(connector, turn.now_s):
         connector.tags = connector.tags.car_left()  # its card has gone with it

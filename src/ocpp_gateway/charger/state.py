@@ -159,6 +159,9 @@ class Connector:
     transaction: TransactionRecord | None = None
     unproven: bool = False  # the transaction comes from before a gap; the charger has not shown yet that it goes on
     contradicted: bool = False  # since that gap another card, or lower counters, were seen
+    another: Ending | None = None  # another session than the open transaction's shows, for certain if it stands
+    found: Evidence | None = None  # that other one charges
+    shown: str | None = None  # a card shown while it was open what became of the transaction
     after_restart: bool = False
     authorization: Authorization | None = None
     unasked: PendingAuthorize | None = None  # a card shown while the central system was away

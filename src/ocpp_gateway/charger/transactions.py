@@ -131,6 +131,7 @@ def stop(
     _forget_tx_profiles(point, connector, turn)
     connector.transaction = connector.ending = connector.evidence = connector.next_sample_s = None
     connector.unproven = connector.after_restart = False
+    connector.another = connector.found = None
     connector.samples = []
     if close:
         set_closed(connector, turn, closed=True)
@@ -226,8 +227,7 @@ def fate(
         and serial_number != transaction.serial_number
     ):
         return Fate.UNKNOWN if settled else None
-    tag = registers.tag.id_tag if registers.tag is not None else None
-    other_card = tag is not None and transaction.standing_tag is not None and tag != transaction.standing_tag
+    other_card = _other_card(transaction, registers)
     counters = connector.meter.record
     less_energy = _lower(registers.session_energy_wh, counters.register_wh)
     less_time = _lower(registers.charging_s, counters.charging_s)
@@ -247,6 +247,25 @@ def fate(
         if settled and not (lasts or connector.contradicted or too_long):
             return Fate.OVER
     return Fate.GOES_ON if lasts else (Fate.UNKNOWN if settled else None)
+
+
+def shows_another(connector: Connector, registers: ConnectorSnapshot) -> bool:
+    """Whether another session than the open transaction's runs by what is read: another card, or less of both counters.
+
+    A charger that has just come back shows Available, and zeros: they look like no session, and never like another.
+    """
+    transaction, counters = connector.transaction, connector.meter.record
+    if transaction is None or registers.status not in LASTS:
+        return False
+    metered = transaction.last_meter_wh > transaction.meter_start_wh
+    less_energy = _lower(registers.session_energy_wh, counters.register_wh)
+    less_time = _lower(registers.charging_s, counters.charging_s) and registers.charging_s != 0
+    return (metered and less_energy and less_time) or _other_card(transaction, registers)
+
+
+def _other_card(transaction: TransactionRecord, registers: ConnectorSnapshot) -> bool:
+    tag = registers.tag.id_tag if registers.tag is not None else None
+    return tag is not None and transaction.standing_tag is not None and tag != transaction.standing_tag
 
 
 def charged_since_s(connector: Connector, registers: ConnectorSnapshot) -> int:

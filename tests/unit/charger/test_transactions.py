@@ -609,7 +609,59 @@ def test_x_51_the_rest_is_not_billed_once_another_card_was_seen() -> None:
     bench.poll(5)
     bench.see(status=Status.AVAILABLE, tag=card(None))
     bench.poll(30)
-    assert [stop["meterStop"] for stop in bench.stops()] == [5_000]
+    assert [(start["idTag"], start["meterStart"]) for start in bench.starts()] == [("CARD", 0), ("OTHER", 5_000)]
+    assert [stop["meterStop"] for stop in bench.stops()] == [5_000, 5_900]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"tag": card("OTHER"), "session_energy_wh": 900, "charging_s": 150}, id="another card"),
+        pytest.param({"session_energy_wh": 900, "charging_s": 150}, id="lower counters"),
+    ],
+)
+@pytest.mark.parametrize("polls", [2, 4])
+@pytest.mark.parametrize("killed", [True, False])
+def test_fault_k_09_another_session_that_is_over_before_the_link_settles_is_billed(
+    other: dict[str, Any], polls: int, *, killed: bool
+) -> None:
+    bench = charging()
+    if killed:
+        bench.killed_and_restarted(600).online()
+    else:
+        bench.cut().wait(600)
+    bench.unseen(status=Status.CHARGING, **other).give(LinkUp(DUO))
+    bench.poll(polls)
+    bench.see(status=Status.AVAILABLE)
+    bench.poll(20)
+    assert [start["idTag"] for start in bench.starts()] == ["CARD", "OTHER" if "tag" in other else "UNKNOWN"]
+    assert taken_wh(bench) == [5_000, 900]
+    assert bench.connector().meter.total_wh == 5_900
+
+
+def test_fault_k_09_one_poll_of_another_session_while_the_link_settles_starts_nothing() -> None:
+    bench = charging().killed_and_restarted(60).online()
+    own = bench.registers[1]
+    bench.give(LinkUp(DUO))
+    bench.see(tag=card("OTHER"), session_energy_wh=100, charging_s=10)
+    bench.registers[1] = own
+    bench.poll(30)
+    assert (len(bench.starts()), bench.stops()) == (1, [])
+
+
+def test_fault_k_14_a_car_that_leaves_and_one_that_comes_while_the_link_settles_are_two() -> None:
+    bench = charging().killed_and_restarted(20).online()
+    bench.give(LinkUp(DUO))
+    bench.charge(wh=100, seconds=1)
+    left_at = bench.now.plus(1).stamp()
+    bench.see(status=Status.AVAILABLE, tag=card(None))
+    bench.see(status=Status.CHARGING, session_energy_wh=0, charging_s=1, tag=card("OTHER"))
+    bench.poll(4)
+    bench.charge(wh=300, seconds=60)
+    bench.leave()
+    assert [start["idTag"] for start in bench.starts()] == ["CARD", "OTHER"]
+    assert taken_wh(bench) == [5_100, 300]
+    assert bench.stops()[0]["timestamp"] <= left_at
 
 
 def test_after_a_gap_the_end_of_another_cards_session_is_not_that_of_the_one_before() -> None:
