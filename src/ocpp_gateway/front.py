@@ -83,6 +83,8 @@ class Front:
         """`ok`, or what the store wants somebody to look at."""
         if self._store is None:
             return "not open"
+        if self._store.lost:
+            return "the database's file is lost; see the log"
         if self._store.failed:
             return "cannot write; see the log"
         return SHORT_OF_ROOM if self._store.short_of_room else "ok"

@@ -40,9 +40,13 @@ async def open_when_possible(url: str, retention: Retention) -> Store:
 
 
 async def watch(store: Store) -> None:
-    """Find out when a store that failed can write again, and keep its reserve."""
-    told = False
+    """Find out when a store that failed can write again, or lost its file, and keep its reserve."""
+    told = lost = False
     while True:
+        if store.look() and not lost:
+            effect = "what is stored since is delivered while the gateway runs, and lost when it ends"
+            logger(__name__).error("store_lost", effect=effect)
+            lost = True
         with contextlib.suppress(StoreError):
             if store.failed:
                 await store.try_writing()

@@ -14,7 +14,10 @@ _SQLITE_HEADER = b"SQLite format 3\x00"
 
 
 def path_of(url: str) -> Path:
-    """The absolute path that a `store.url` names. Raises StoreError for anything but a SQLite file."""
+    """The absolute path that a `store.url` names, past symbolic links, so that what lies beside it is there once.
+
+    Raises StoreError for anything but a SQLite file.
+    """
     mend = "only SQLite is supported today, as in sqlite:////var/lib/ocpp-gateway/gateway.db"
     try:
         parsed = make_url(url)
@@ -24,7 +27,7 @@ def path_of(url: str) -> Path:
         raise StoreError(f"store.url {parsed.render_as_string(hide_password=True)}: {mend}")
     if parsed.host or parsed.query or parsed.database in (None, "", ":memory:"):
         raise StoreError(f"store.url {url} names no file: four slashes begin an absolute path, three a relative")
-    return Path(str(parsed.database)).absolute()
+    return Path(os.path.realpath(str(parsed.database)))
 
 
 def check_directory(database: Path) -> None:
@@ -64,6 +67,15 @@ def prepare_file(database: Path) -> None:
         refuse_if_lost(database, "is empty")
     elif header != _SQLITE_HEADER:
         raise StoreError(f"{database} is not a SQLite database: move it away, or change store.url")
+
+
+def is_lost(database: Path, inode: int) -> bool:
+    """Whether another file, an empty one, or none stands there. A look that fails says nothing."""
+    try:
+        found = database.stat()
+    except OSError as exc:
+        return isinstance(exc, FileNotFoundError)
+    return found.st_ino != inode or not found.st_size
 
 
 def refuse_if_lost(database: Path, what: str) -> None:

@@ -71,11 +71,19 @@ class Store:
         self._closed = False
         self._in_memory: dict[str, HeldCommits] = {}
         self._retry_s = 0.0
+        self._inode = path.stat().st_ino
+        self.lost = False
+        """Whether the file was gone at the last look: what is written goes to none that a later start finds."""
 
     @property
     def failed(self) -> bool:
-        """Whether the last thing asked of the database failed, and nothing was written since."""
-        return self._transactor.failed
+        """Whether the last thing asked of the database failed and nothing was written since, or its file is lost."""
+        return self._transactor.failed or self.lost
+
+    def look(self) -> bool:
+        """Looks whether the file is `lost`."""
+        self.lost = sqlite_file.is_lost(self._path, self._inode)
+        return self.lost
 
     @property
     def short_of_room(self) -> bool:
@@ -337,7 +345,7 @@ class Store:
     ) -> Result:
         """The result of `work`; `after` gets it on the thread, before anybody else, once that is committed."""
         result = await self._run(work, after=after)
-        if self.failed:
+        if self._transactor.failed:
             self._transactor.failed = False
             logger(__name__).info("store_writes_again", store=str(self._path))
         return result
@@ -384,8 +392,15 @@ def _open(path: Path, held: ExitStack, now: datetime) -> Transactor:
     sqlite_file.check_directory(path)
 
     def connect() -> Connection:
-        held.callback(StoreLock(path).release)
-        return database.open_or_salvage(path, now)
+        lock = StoreLock(path)
+        held.callback(lock.release)
+        connection = database.open_or_salvage(path, now)
+        try:
+            lock.follow()
+        except OSError as exc:
+            database.close_database(connection)
+            raise StoreError(f"cannot lock the store {path}: {exc.strerror}") from exc
+        return connection
 
     transactor = open_transactor(path, connect)
     held.callback(transactor.close)
