@@ -280,8 +280,9 @@ def check(story: Story, breaks: list[Break], interval_s: int) -> None:
             for at_s, life in looked
             if life == 0 or at_s - next(first for first, its in seen.polls if its == life) >= 10
         ]
-        # A car that charges only while a reconnected charger settles need not be known, nor one for a card's wait.
-        witnessed = any(settled.count(life) * interval_s >= 8 for life in settled)
+        # A car that charges only for a card's wait need not be known.
+        lives = [life for _, life in looked]
+        witnessed = any(lives.count(life) * interval_s >= 8 for life in lives)
         merged = one.number > 0 and not certain_border(story, seen, story.placed[one.number - 1], one)
         if not mine:
             assert not witnessed or merged, "a car without a bill"

@@ -253,9 +253,10 @@ def shows_another(connector: Connector, registers: ConnectorSnapshot) -> bool:
     """Whether another session than the open transaction's runs by what is read: another card, or less of both counters.
 
     A charger that has just come back shows Available, and zeros: they look like no session, and never like another.
+    Nor does a car that waits: the counters may still be those of the session before it.
     """
     transaction, counters = connector.transaction, connector.meter.record
-    if transaction is None or registers.status not in LASTS:
+    if transaction is None or registers.status not in _CAR_SERVED:
         return False
     metered = transaction.last_meter_wh > transaction.meter_start_wh
     less_energy = _lower(registers.session_energy_wh, counters.register_wh)

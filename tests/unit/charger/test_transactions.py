@@ -639,6 +639,21 @@ def test_fault_k_09_another_session_that_is_over_before_the_link_settles_is_bill
     assert bench.connector().meter.total_wh == 5_900
 
 
+def test_fault_k_09_counters_of_the_session_before_are_not_billed_to_a_car_that_begins_while_the_link_settles() -> None:
+    bench = Bench().online().linked().charging(id_tag="FIRST")
+    bench.cut().wait(600)
+    bench.unseen(status=Status.PREPARING, session_energy_wh=800, charging_s=157, tag=card("SECOND")).give(LinkUp(DUO))
+    bench.poll(2)
+    bench.see(status=Status.CHARGING)
+    bench.poll()
+    bench.see(session_energy_wh=0, charging_s=2)
+    bench.poll(10)
+    bench.charge(wh=300, seconds=60)
+    bench.leave()
+    assert [start["idTag"] for start in bench.starts()] == ["FIRST", "SECOND"]
+    assert taken_wh(bench) == [0, 300]
+
+
 def test_fault_k_09_one_poll_of_another_session_while_the_link_settles_starts_nothing() -> None:
     bench = charging().killed_and_restarted(60).online()
     own = bench.registers[1]
