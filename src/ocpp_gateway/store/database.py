@@ -60,7 +60,7 @@ def open_or_salvage(path: Path, now: datetime) -> Connection:
         return open_database(path)
     except StoreDamaged as damaged:
         rows = salvage.rows_of(path)
-        if not rows.get("charge_point"):
+        if not salvage.charge_points_in(rows):
             raise
         new = path.with_name(path.name + ".salvaged")
         for leftover in (new, sqlite_file.mark_of(new)):

@@ -1,11 +1,13 @@
 """What can still be read of a damaged database, copied into a new one: the outbox and all around it (faults D-07).
 
-The damaged files are kept aside as they are. Rows are read from both ends of each table, so that a page that cannot be
-read costs its own rows only; a header that was overwritten is replaced by one of the same kind.
+The damaged files are kept aside as they are. Rows are read from both ends of each table and one by one between, so that
+pages that cannot be read cost their own rows only; a header that was overwritten is replaced by one of the same kind,
+and a file whose end is cut off is filled up.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -19,11 +21,17 @@ from typing import Any
 from ocpp_gateway.store.schema import metadata
 
 _HEADER_BYTES = 100
-_PAGE_COUNT = slice(28, 32)
+_PAGE_BYTES, _PAGE_COUNT = slice(16, 18), slice(28, 32)
+_PAGE_SIZES = [2**n for n in range(9, 16)]
+_MOST_PADDING = 2**30
+"""A header that wants more is damaged itself."""
 _SUFFIXES = ("", "-wal", "-shm")
 
 _WITHOUT_ROWID = {"transmission": "seq", "power_history": "charge_point"}
 """Tables that lie in the order of their key, by its first column."""
+
+_MOST_TRIED = 2_000
+"""So many numbers between two pages that cannot be read are tried, one by one."""
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -76,6 +84,12 @@ def rows_of(damaged: Path) -> Rows:
     return rows
 
 
+def charge_points_in(rows: Rows) -> set[str]:
+    """Every charge point that any row names."""
+    named = {row["charge_point"] for table in rows.values() for row in table if "charge_point" in row}
+    return named | {row["identity"] for row in rows.get("charge_point", ())}
+
+
 def write_rows(database: Path, rows: Rows) -> dict[str, int]:
     """Puts rows into a new store, in the columns it knows; gives how many by table.
 
@@ -84,8 +98,7 @@ def write_rows(database: Path, rows: Rows) -> dict[str, int]:
     counts: dict[str, int] = {}
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        named = {row["charge_point"] for table in rows.values() for row in table if "charge_point" in row}
-        for identity in sorted(named):
+        for identity in sorted(charge_points_in(rows)):
             connection.execute("INSERT OR IGNORE INTO charge_point (identity) VALUES (?)", (identity,))
         for table in metadata.sorted_tables:
             if table.name == "store_meta" or table.name not in rows:
@@ -114,8 +127,23 @@ def _copy(damaged: Path, work: Path, *, mend_header: bool) -> None:
         if source.exists() and suffix != "-shm":  # SQLite makes that one from the WAL
             shutil.copyfile(source, target)
             target.chmod(0o600)
+    _pad(work)
     if mend_header:
         _mend_header(work)
+
+
+def _pad(work: Path) -> None:
+    """Gives a file whose end is cut off the length that its header names: else SQLite reads nothing of it."""
+    size = work.stat().st_size
+    with work.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    page_bytes = int.from_bytes(header[_PAGE_BYTES], "big")
+    if page_bytes not in _PAGE_SIZES:
+        page_bytes = 4096
+    missing = int.from_bytes(header[_PAGE_COUNT], "big") * page_bytes - size
+    if not 0 < missing <= _MOST_PADDING:
+        missing = -size % page_bytes
+    os.truncate(work, size + missing)
 
 
 def _mend_header(work: Path) -> None:
@@ -154,12 +182,14 @@ def _read_all(work: Path) -> Rows:
 
 
 def _read(connection: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
-    """The rows of a table that can be read, from the front, and then from the back."""
+    """The rows of a table that can be read, from the front, from the back, and then one by one between the two."""
     seen: set[tuple[Any, ...]] = set()
     order = _WITHOUT_ROWID.get(table, "rowid")  # as they lie in the file: nothing is sorted first
-    for direction in ("ASC", "DESC"):
+    reached = {"ASC": 0, "DESC": 0}
+    for direction in reached:
         try:
-            for row in connection.execute(f"SELECT * FROM {table} NOT INDEXED ORDER BY {order} {direction}"):  # noqa: S608
+            for row in connection.execute(f"SELECT {order}, * FROM {table} NOT INDEXED ORDER BY {order} {direction}"):  # noqa: S608
+                reached[direction] = row[0]
                 values = tuple(row)
                 if values not in seen:
                     seen.add(values)
@@ -167,3 +197,10 @@ def _read(connection: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]
         except sqlite3.DatabaseError:
             continue
         return
+    if table in _WITHOUT_ROWID:
+        return
+    first, last = reached["ASC"] + 1, reached["DESC"] or reached["ASC"] + _MOST_TRIED
+    for rowid in range(first, min(last, first + _MOST_TRIED)):
+        with contextlib.suppress(sqlite3.DatabaseError):
+            for row in connection.execute(f"SELECT * FROM {table} NOT INDEXED WHERE rowid = ?", (rowid,)):  # noqa: S608
+                yield dict(row)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from ocpp_gateway.errors import StoreError
+from ocpp_gateway.errors import StoreDamaged, StoreError
 
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
@@ -46,7 +46,8 @@ def prepare_file(database: Path) -> None:
     """Makes an empty private file for a first start, or checks the file that is there.
 
     SQLite takes an empty file for an empty database without a word, and would begin a second life with none of
-    the transactions of the first: that is refused here, as is a file of another kind. Raises StoreError.
+    the transactions of the first: that is refused here, as is a file of another kind.
+    Raises StoreError, and StoreDamaged for a file of another kind where ours was.
     """
     try:
         with database.open("rb") as file:
@@ -66,7 +67,8 @@ def prepare_file(database: Path) -> None:
     if not header:
         refuse_if_lost(database, "is empty")
     elif header != _SQLITE_HEADER:
-        raise StoreError(f"{database} is not a SQLite database: move it away, or change store.url")
+        kind = StoreDamaged if mark_of(database).exists() else StoreError  # it may have been ours
+        raise kind(f"{database} is not a SQLite database: move it away, or change store.url")
 
 
 def is_lost(database: Path, inode: int) -> bool:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -110,6 +111,37 @@ async def test_fault_d_07_a_spoilt_index_costs_nothing(database: Path) -> None:
     spoil(database, (page - 1) * 4096, 4096)
     store = await opened(database)
     assert await store.outbox_depth("SITE-1") == SESSIONS * 10 - 1
+    await store.close()
+
+
+async def test_fault_d_07_the_page_of_the_charge_points_is_made_again_from_other_rows(database: Path) -> None:
+    (page,) = pages_of(database, "charge_point")
+    spoil(database, (page - 1) * 4096, 4096)
+    store = await opened(database)
+    assert await store.outbox_depth("SITE-1") == SESSIONS * 10 - 1
+    assert (await store.load("SITE-1")).meters[0].total_wh >= 4711
+    await store.close()
+
+
+async def test_fault_d_07_a_file_that_does_not_say_that_it_is_sqlite_is_read_where_there_was_one(
+    database: Path,
+) -> None:
+    with database.open("r+b") as file:
+        file.write(bytes(16))
+    store = await opened(database)
+    assert await store.outbox_depth("SITE-1") == SESSIONS * 10 - 1
+    await store.close()
+
+
+@pytest.mark.parametrize("header", ["whole", "lost"])
+async def test_fault_d_07_a_file_whose_end_is_cut_off_costs_what_was_there(database: Path, header: str) -> None:
+    os.truncate(database, database.stat().st_size - 3 * 4096 - 300)
+    if header == "lost":
+        spoil(database, 0, 100)
+    with capture_logs() as told:
+        store = await opened(database)
+    assert "store_salvaged" in [line["event"] for line in told]
+    assert await store.outbox_depth("SITE-1") > SESSIONS * 5
     await store.close()
 
 
