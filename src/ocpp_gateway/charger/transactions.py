@@ -229,6 +229,8 @@ def fate(
         return Fate.UNKNOWN if settled else None
     other_card = _other_card(transaction, registers)
     counters = connector.meter.record
+    if connector.after_restart and counters.register_wh is None and counters.total_wh > transaction.last_meter_wh:
+        return Fate.UNKNOWN if settled else None  # the store went back, and its meter was raised: not by this session
     less_energy = _lower(registers.session_energy_wh, counters.register_wh)
     less_time = _lower(registers.charging_s, counters.charging_s)
     metered = transaction.last_meter_wh > transaction.meter_start_wh

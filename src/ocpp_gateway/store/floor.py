@@ -4,8 +4,8 @@ A WAL that is deleted, or an old copy put in the store's place, is sound in itse
 So a count of steps is in both, in the database first. A database that has counted fewer went back: its numbers go on
 above all that may have been given, and its meters above all that may have been told.
 
-A step is many messages or one kilowatt-hour. What went back by less is noticed where the WAL of a gateway that did not
-stop is missing; a restore counts a step of its own (`keep_for_copy`).
+A step is many messages or one kilowatt-hour, and what went back by less is not noticed; a restore counts a step of its
+own (`keep_for_copy`). A WAL that is missing proves nothing: whoever opens the database of a dead gateway takes it away.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Levels:
 class Floor:
     """The floor of one open database. For the thread that writes only."""
 
-    def __init__(self, database: Path, connection: Connection, *, had_wal: bool = True) -> None:
-        """Raises the store to its floor, if it went back; tells so. `had_wal`: before the database was opened."""
+    def __init__(self, database: Path, connection: Connection) -> None:
+        """Raises the store to its floor, if it went back; tells so."""
         self._database = database
         self._file = _file_of(database)
         with connection.begin():
@@ -64,7 +64,7 @@ class Floor:
             if known is None or known.instance_id != instance_id:
                 known = Levels(instance_id, steps=_steps(connection), exact=True)  # nothing was given that we know of
             self._levels = known
-            went_back = _went_back(known, _steps(connection), had_wal=had_wal)
+            went_back = _steps(connection) < known.steps
             if went_back:
                 _raise(connection, known)
                 self._levels = self._step(connection)
@@ -126,11 +126,6 @@ class Floor:
         )
 
 
-def has_wal(database: Path) -> bool:
-    """Whether a WAL is there. Only a gateway that stops removes it, and makes its floor exact before."""
-    return database.with_name(database.name + "-wal").exists()
-
-
 def keep_for_copy(database: Path, in_use: Connection | None, copy: Connection) -> None:
     """Writes the file so that the copy, once it is in the place of the database, is raised at its first start.
 
@@ -143,7 +138,7 @@ def keep_for_copy(database: Path, in_use: Connection | None, copy: Connection) -
         levels = known
     if in_use is not None:
         stood = _steps(in_use)
-        if levels is None or not _went_back(levels, stood, had_wal=has_wal(database)):
+        if levels is None or stood >= levels.steps:
             numbers = _numbers(in_use)
             levels = Levels(instance_id, stood, **numbers, meters=_totals(in_use), exact=True)
     if levels is not None:
@@ -153,10 +148,6 @@ def keep_for_copy(database: Path, in_use: Connection | None, copy: Connection) -
 
 def _file_of(database: Path) -> Path:
     return database.with_name(database.name + ".floor")
-
-
-def _went_back(floor: Levels, steps: int, *, had_wal: bool) -> bool:
-    return steps < floor.steps or (steps == floor.steps and not floor.exact and not had_wal)
 
 
 def _raise(connection: Connection, floor: Levels) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from ocpp_gateway.errors import StoreError, StoreUnavailable
 from ocpp_gateway.log import logger
 from ocpp_gateway.store import database
-from ocpp_gateway.store.floor import Floor, has_wal
+from ocpp_gateway.store.floor import Floor
 from ocpp_gateway.store.reserve import Reserve, Room
 
 Result = TypeVar("Result")
@@ -29,13 +29,13 @@ _FULL, _MAYBE_FULL = "SQLITE_FULL", ("SQLITE_IOERR", "SQLITE_CANTOPEN")
 class Transactor:
     """The one way into an open database. For the thread that writes only."""
 
-    def __init__(self, path: Path, connection: Connection, reserve: Reserve, *, had_wal: bool) -> None:
+    def __init__(self, path: Path, connection: Connection, reserve: Reserve) -> None:
         self._path = path
         self._connection = connection
         self._patient = True
         self._suspect = False  # a sync failed: nobody knows what is on the disk
         self.reserve = reserve
-        self.floor = Floor(path, connection, had_wal=had_wal)
+        self.floor = Floor(path, connection)
         self.failed = False
         """Whether the last thing asked of the database failed, and nothing was written since."""
 
@@ -99,13 +99,13 @@ def open_transactor(path: Path, open_connection: Callable[[], Connection]) -> Tr
 
     Raises StoreUnavailable when that does not help, and StoreError for all else.
     """
-    reserve, had_wal = Reserve(path), has_wal(path)
+    reserve = Reserve(path)
     if reserve.there and reserve.disk_is_full():
         reserve.give_up()
     try:
         connection = open_connection()
         try:
-            return Transactor(path, connection, reserve, had_wal=had_wal)
+            return Transactor(path, connection, reserve)
         except DBAPIError as exc:
             database.close_database(connection)
             raise StoreError(f"cannot open the store {path}: {exc.orig}") from exc

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ocpp_gateway.charger.events import ClockSet, Delivered, LinkUp
-from ocpp_gateway.charger.records import OutboxRecord, TransactionIdRecord, TransactionRecord
+from ocpp_gateway.charger.records import MeterRecord, OutboxRecord, TransactionIdRecord, TransactionRecord
 from ocpp_gateway.charger.state import AuthorizationMode
 from ocpp_gateway.instant import format_utc
 from ocpp_gateway.registers.snapshot import Tag
@@ -378,6 +378,20 @@ def test_fault_k_13_energy_seen_with_the_end_of_a_session_is_told_after_a_kill_i
     bench.linked()
     (stop,) = bench.stops()
     assert (stop["reason"], stop["meterStop"]) == ("PowerLoss", before_wh + 400)
+
+
+def test_fault_d_08_a_meter_that_was_raised_because_the_store_went_back_is_on_nobodys_bill() -> None:
+    bench = charging()
+    bench.charge(wh=500, seconds=120)
+    told_wh = bench.shelf.stored.open_transactions[0].last_meter_wh
+    bench.shelf.keep(MeterRecord(1, told_wh + 1_000, None, None))
+    bench.killed_and_restarted().online().linked()
+    bench.charge(wh=500, seconds=120)
+    first, second = bench.starts()
+    (stop,) = bench.stops()
+    assert (stop["reason"], stop["meterStop"]) == ("PowerLoss", told_wh)
+    assert second["meterStart"] == told_wh + 1_000
+    assert second["idTag"] in {first["idTag"], "UNKNOWN"}
 
 
 def test_fault_k_09_energy_found_by_a_gateway_that_died_before_the_start_is_billed() -> None:
