@@ -30,8 +30,8 @@ class Look:
     """One moment, in s on the charger's clock. What is None has not happened, or not in the present life.
 
     `born_s`, `read_s`: when the present gateway was started, and when it first read. `asked_s`: when the charger was
-    asked anything last. `heard_s`: when the central system was connected last, or came back itself. `held_w`: what the
-    register holds for connector 1. `may_w`: the highest limit that may be in force there, `since_s`.
+    asked anything last. `heard_s`: when the central system was connected or heard anything last, or came back itself.
+    `held_w`: what the register holds for connector 1. `may_w`: the highest limit that may be in force there, `since_s`.
     """
 
     at_s: float
@@ -59,6 +59,7 @@ class Witness:
     gateway: Process | None = None
     born_s: float = 0.0
     _heard_s: float = 0.0
+    _frames: int = 0
     _may_w: float = 0.0
     _since_s: float = 0.0
 
@@ -69,7 +70,8 @@ class Witness:
         """Take one."""
         charger, central = self.site.charger, self.site.central
         now_s, requests = charger.now_s, charger.requests
-        if IDENTITY in central.connected or central.offline:
+        frames, self._frames = self._frames, len(central.frames)  # a connection may be over before anybody looks
+        if IDENTITY in central.connected or central.offline or self._frames > frames:
             self._heard_s = now_s
         lives = self.gateway is not None and self.gateway.alive
         if lives:
