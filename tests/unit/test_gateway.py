@@ -37,6 +37,7 @@ class StoreIn:
 
     failed: bool = False
     short_of_room: bool = False
+    lost: bool = False
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,9 @@ class StoreIn:
         pytest.param(StoreIn(), "ok", True, id="well"),
         pytest.param(StoreIn(short_of_room=True), SHORT_OF_ROOM, True, id="a full disk, which no restart mends"),
         pytest.param(StoreIn(failed=True, short_of_room=True), "cannot write; see the log", False, id="failing"),
+        pytest.param(
+            StoreIn(failed=True, lost=True), "the database's file is lost; see the log", False, id="taken away"
+        ),
     ],
 )
 async def test_fault_d_01_a_full_disk_is_told_and_no_reason_to_restart(
