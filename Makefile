@@ -48,7 +48,7 @@ demo: $(VENV)/.runtime
 	@trap : INT; $(BIN)/ocpp-gateway demo $(DEMO_ARGS) || test $$? -eq 130  # Ctrl-C is how a demo ends
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
